@@ -1,0 +1,1 @@
+//! The Selvedge edge on Cloudflare Workers

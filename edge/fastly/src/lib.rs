@@ -1,0 +1,1 @@
+//! The Selvedge edge on Fastly Compute

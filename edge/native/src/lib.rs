@@ -1,0 +1,1 @@
+//! The Selvedge edge as a Tokio server

@@ -1,0 +1,1 @@
+//! The Selvedge edge core: everything a PoP decides, with no I/O

@@ -1,0 +1,1 @@
+//! The Selvedge origin: CMAF ingest, packaging, storage, HLS and DASH
