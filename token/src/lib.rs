@@ -1,1 +1,82 @@
-//! Common Access Token (CTA-5007-B): mint, parse and verify, with no I/O, clock or randomness
+//! Common Access Token (CTA-5007-B): mint, parse and verify.
+//!
+//! A Common Access Token is a CBOR Web Token (RFC 8392) in a COSE frame (RFC 9052) whose claims bound the
+//! HTTP requests that it admits. This crate is pure: no I/O, no clock, no randomness, no panics on any input,
+//! and it builds for `wasm32-unknown-unknown` and `wasm32-wasip1`.
+//!
+//! # The way of a token
+//!
+//! ```text
+//! text ──decode──▶ frame ──select key, check signature──▶ Authentic ──check claims against a request──▶ Admitted
+//! ```
+//!
+//! [`Verifier::authenticate`] does everything that depends on the token alone, so its result may be kept and
+//! used again; [`Verifier::admit`] does what depends on the request and the clock, and runs every time.
+//! Nothing of the payload is looked at before the signature has been checked over the bytes as received.
+//!
+//! # In scope
+//!
+//! HMAC 256/256 and ES256; `iss`, `aud`, `exp`, `nbf`, `catv`, `catm` and `catu`. A claim of the standard that
+//! restricts requests and that this version does not evaluate makes the token refused
+//! ([`Refusal::UnsupportedClaim`]): a restriction is never dropped silently. Unknown claims are ignored, as
+//! the standard asks.
+//!
+//! # Example
+//!
+//! ```
+//! use selvedge_token::{
+//!     Component, Jwk, KeySet, Match, Minter, Policy, RequestUri, Request, SigningKey, UnixMillis, Verifier,
+//! };
+//!
+//! let secret = Jwk::symmetric("edge-1", &[7; 32]);
+//! let now = UnixMillis::from_seconds(1_790_000_000);
+//!
+//! let token = Minter::new()
+//!     .issuer("broadcaster")
+//!     .expires_at(now.plus_seconds(3600))
+//!     .uri(Component::Path, Match::Prefix("/live/news/".into()))
+//!     .mint(&SigningKey::from_jwk(&secret)?)?;
+//!
+//! let verifier = Verifier::new(KeySet::from_jwks([&secret])?, Policy::default());
+//! let authentic = verifier.authenticate(&token)?;
+//! let uri = RequestUri::parse("https", "cdn.example", "/live/news/index.m3u8", None)?;
+//! let request = Request { method: "GET", uri: &uri };
+//! verifier.admit(&authentic, &request, now)?;
+//!
+//! let late = now.plus_seconds(3600);
+//! assert!(verifier.admit(&authentic, &request, late).is_err());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing
+    )
+)]
+
+mod cbor;
+mod claims;
+mod cose;
+mod error;
+mod inspect;
+mod key;
+mod limits;
+mod mint;
+mod time;
+mod uri;
+mod verify;
+
+pub use claims::{Claims, Component, Label, Match, UriRule};
+pub use error::{Class, KeyError, MintError, Refusal, UriError};
+pub use inspect::{Inspection, inspect};
+pub use key::{Algorithm, Jwk, JwkSet, KeySet, SigningKey};
+pub use limits::{MAX_CLAIMS, MAX_NESTING, MAX_TOKEN_BYTES, MAX_TOKEN_TEXT};
+pub use mint::Minter;
+pub use time::{NumericDate, UnixMillis};
+pub use uri::RequestUri;
+pub use verify::{Admitted, Authentic, Policy, Request, Verifier};

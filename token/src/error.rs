@@ -1,0 +1,173 @@
+//! What can go wrong, said precisely for operators and vaguely for everybody else.
+
+use thiserror::Error;
+
+use crate::claims::{Component, Label};
+
+/// Why a token does not admit a request. The text is for operators' logs; viewers get the [`Class`] alone.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// Longer than [`MAX_TOKEN_BYTES`](crate::MAX_TOKEN_BYTES).
+    #[error("the token is longer than {limit} bytes")]
+    TooLong {
+        /// The bound that was exceeded, in bytes.
+        limit: usize,
+    },
+    /// Not base64url (RFC 4648 §5).
+    #[error("the token is not base64url")]
+    NotBase64Url,
+    /// Not well-formed CBOR, or more than one item.
+    #[error("malformed CBOR at byte {at}: {what}")]
+    Cbor {
+        /// Offset in the token, or in its payload once the signature has been checked.
+        at: usize,
+        /// What was wrong there.
+        what: &'static str,
+    },
+    /// CBOR, but not a COSE frame that a Common Access Token may have (RFC 9052, CTA-5007-B §4.3).
+    #[error("not a COSE message of a common access token: {what}")]
+    Cose {
+        /// What was wrong.
+        what: &'static str,
+    },
+    /// No configured key has this `kid`, or there is no default key for a token without one.
+    #[error("no key for kid {kid:?}")]
+    UnknownKey {
+        /// The `kid` as hex, empty when the token has none.
+        kid: String,
+    },
+    /// The token's `alg` or COSE tag is not what the selected key is for.
+    #[error("the token's algorithm is not that of the key")]
+    AlgorithmMismatch,
+    /// The signature or MAC does not verify.
+    #[error("the signature does not verify")]
+    BadSignature,
+    /// A claim is present with a wrong type or value.
+    #[error("claim {claim} is malformed: {what}")]
+    MalformedClaim {
+        /// The claim.
+        claim: Label,
+        /// What was expected.
+        what: &'static str,
+    },
+    /// A claim that restricts requests and that this version cannot evaluate.
+    #[error("claim {claim} restricts the request in a way that is not evaluated here")]
+    UnsupportedClaim {
+        /// The claim.
+        claim: Label,
+    },
+    /// `exp` has come.
+    #[error("expired at {exp} (unix seconds)")]
+    Expired {
+        /// `exp`, rounded down to seconds.
+        exp: i64,
+    },
+    /// `nbf` has not come yet.
+    #[error("not valid before {nbf} (unix seconds)")]
+    NotYetValid {
+        /// `nbf`, rounded down to seconds.
+        nbf: i64,
+    },
+    /// `iss` is absent or not trusted.
+    #[error("the issuer is absent or not trusted")]
+    Issuer,
+    /// No element of `aud` is an identity of this recipient.
+    #[error("the token is for another audience")]
+    Audience,
+    /// `catm` does not list the request's method.
+    #[error("the method is not among those that the token admits")]
+    Method,
+    /// `catu` does not admit the request's URI.
+    #[error("the {component} of the request's URI is not what the token admits")]
+    Uri {
+        /// The first component that did not match.
+        component: Component,
+    },
+}
+
+impl Refusal {
+    /// What a viewer may learn.
+    pub const fn class(&self) -> Class {
+        match self {
+            Self::Expired { .. } => Class::Expired,
+            Self::NotYetValid { .. } => Class::NotYetValid,
+            Self::Issuer
+            | Self::Audience
+            | Self::Method
+            | Self::Uri { .. }
+            | Self::UnsupportedClaim { .. } => Class::OutOfScope,
+            _ => Class::Invalid,
+        }
+    }
+}
+
+/// What a viewer may learn about a refusal: enough to fetch a new token, nothing to forge one with.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Class {
+    /// Malformed, forged, or signed by nobody we know: 401.
+    Invalid,
+    /// Authentic once, but over: 401.
+    Expired,
+    /// Authentic, but not yet: 401.
+    NotYetValid,
+    /// Authentic, but not for this request: 403.
+    OutOfScope,
+}
+
+/// Why a key cannot be used.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// A member of the JWK is missing or has a value that this library does not support.
+    #[error("key {kid:?}: member {member:?} {what}")]
+    Member {
+        /// The key's `kid`.
+        kid: String,
+        /// The JWK member (RFC 7517, RFC 7518).
+        member: &'static str,
+        /// What is wrong with it and what it should be.
+        what: &'static str,
+    },
+    /// A set without any key would refuse everybody.
+    #[error("the key set is empty: put at least one key under \"keys\"")]
+    Empty,
+}
+
+/// Why a token cannot be minted.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
+pub enum MintError {
+    /// The encoded token would exceed what recipients must take.
+    #[error("the token would be {bytes} bytes, recipients take no more than {limit}")]
+    TooLong {
+        /// Its length in bytes.
+        bytes: usize,
+        /// The bound.
+        limit: usize,
+    },
+    /// The claims could not be written as CBOR.
+    #[error("the claims cannot be written as CBOR")]
+    Encode,
+}
+
+/// Why a request's URI cannot be judged.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
+pub enum UriError {
+    /// The authority carries user information (RFC 9110 §4.2.4).
+    #[error("the URI carries user information")]
+    UserInfo,
+    /// The path does not begin with a slash.
+    #[error("the path does not begin with a slash")]
+    RelativePath,
+    /// A percent sign is not followed by two hexadecimal digits.
+    #[error("a percent sign is not followed by two hexadecimal digits")]
+    PercentEncoding,
+    /// A byte that no URI may contain.
+    #[error("a byte that a URI may not contain")]
+    Byte,
+    /// The port is not a decimal number below 65536.
+    #[error("the port is not a number below 65536")]
+    Port,
+}

@@ -1,0 +1,170 @@
+//! Minting.
+
+use base64ct::{Base64UrlUnpadded, Encoding as _};
+use ciborium::Value;
+
+use crate::{
+    claims::{Component, Match},
+    cose::{Structure, head, sealed_bytes},
+    error::MintError,
+    key::SigningKey,
+    limits::MAX_TOKEN_BYTES,
+    time::UnixMillis,
+};
+
+/// Collects claims and signs them.
+///
+/// ```
+/// # use selvedge_token::{Jwk, Minter, SigningKey, UnixMillis};
+/// let key = SigningKey::from_jwk(&Jwk::symmetric("k", &[1; 32]))?;
+/// let token = Minter::new().expires_at(UnixMillis::from_seconds(1_790_000_000)).mint(&key)?;
+/// // A CWT tag, a COSE_Mac0 tag and an array of four always look alike.
+/// assert!(token.starts_with("2D3RhEOhAQWh"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Minter {
+    claims: Vec<(i64, Value)>,
+    uri: Vec<(Component, Match)>,
+}
+
+impl Minter {
+    /// No claims yet, but for `catv` 1.
+    pub fn new() -> Self {
+        Self::default().claim(310, 1)
+    }
+
+    /// `iss`
+    pub fn issuer(self, issuer: &str) -> Self {
+        self.claim(1, issuer)
+    }
+
+    /// `sub`. Anybody who holds the token can read it: never a name or an address.
+    pub fn subject(self, subject: &str) -> Self {
+        self.claim(2, subject)
+    }
+
+    /// `aud`
+    pub fn audience(self, audience: &str) -> Self {
+        self.claim(3, audience)
+    }
+
+    /// `exp`, to the second.
+    pub fn expires_at(self, moment: UnixMillis) -> Self {
+        self.claim(4, moment.seconds())
+    }
+
+    /// `nbf`, to the second.
+    pub fn not_before(self, moment: UnixMillis) -> Self {
+        self.claim(5, moment.seconds())
+    }
+
+    /// `iat`, to the second.
+    pub fn issued_at(self, moment: UnixMillis) -> Self {
+        self.claim(6, moment.seconds())
+    }
+
+    /// `cti`
+    pub fn token_id(self, id: &[u8]) -> Self {
+        self.claim(7, id)
+    }
+
+    /// `catm`
+    pub fn methods(self, methods: &[&str]) -> Self {
+        let methods: Vec<Value> = methods.iter().map(|&method| method.into()).collect();
+        self.claim(313, methods)
+    }
+
+    /// Adds a rule to `catu`; all rules must hold.
+    pub fn uri(mut self, component: Component, must: Match) -> Self {
+        self.uri.push((component, must));
+        self
+    }
+
+    /// Any claim by its key, replacing one of the same key. The caller vouches for its form.
+    pub fn claim(mut self, label: i64, value: impl Into<Value>) -> Self {
+        self.claims.retain(|(have, _)| *have != label);
+        self.claims.push((label, value.into()));
+        self
+    }
+
+    /// Signs the claims: `61(17([…]))` or `61(18([…]))` in base64url without padding.
+    ///
+    /// # Errors
+    /// The token would be longer than recipients must take.
+    pub fn mint(&self, key: &SigningKey) -> Result<String, MintError> {
+        let payload = encode(&self.claims_map())?;
+        let protected = encode(&Value::Map(vec![(1.into(), key.algorithm().cose_id().into())]))?;
+        let structure = Structure::of(key.algorithm());
+        let seal = key.seal(&sealed_bytes(structure, &protected, &payload));
+
+        let mut unprotected = Vec::new();
+        if !key.kid().is_empty() {
+            unprotected.push((4.into(), Value::Bytes(key.kid().into())));
+        }
+        let mut token = vec![0xd8, 61, 0xc0 | structure.tag() as u8];
+        head(&mut token, 4, 4);
+        for part in [
+            Value::Bytes(protected),
+            Value::Map(unprotected),
+            Value::Bytes(payload),
+            Value::Bytes(seal),
+        ] {
+            token.extend(encode(&part)?);
+        }
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(MintError::TooLong {
+                bytes: token.len(),
+                limit: MAX_TOKEN_BYTES,
+            });
+        }
+        Ok(Base64UrlUnpadded::encode_string(&token))
+    }
+
+    /// The claims in ascending order of their keys, as deterministic CBOR wants.
+    fn claims_map(&self) -> Value {
+        let mut claims = self.claims.clone();
+        if !self.uri.is_empty() {
+            claims.retain(|(label, _)| *label != 312);
+            claims.push((312, self.uri_map()));
+        }
+        claims.sort_by_key(|(label, _)| *label);
+        Value::Map(
+            claims
+                .into_iter()
+                .map(|(label, value)| (label.into(), value))
+                .collect(),
+        )
+    }
+
+    fn uri_map(&self) -> Value {
+        let mut components: Vec<(Component, Vec<(Value, Value)>)> = Vec::new();
+        for (component, must) in &self.uri {
+            let value = match must {
+                Match::Exact(text) | Match::Prefix(text) | Match::Suffix(text) | Match::Contains(text) => {
+                    text.as_str().into()
+                }
+                Match::Sha256(hash) | Match::Sha512t256(hash) => hash[..].into(),
+            };
+            // Every key of a match type is a small integer.
+            let entry = (Value::from(must.key() as i64), value);
+            match components.iter_mut().find(|(have, _)| have == component) {
+                Some((_, matches)) => matches.push(entry),
+                None => components.push((*component, vec![entry])),
+            }
+        }
+        components.sort_by_key(|(component, _)| *component as u8);
+        Value::Map(
+            components
+                .into_iter()
+                .map(|(component, matches)| ((component as u8).into(), Value::Map(matches)))
+                .collect(),
+        )
+    }
+}
+
+fn encode(value: &Value) -> Result<Vec<u8>, MintError> {
+    let mut out = Vec::new();
+    ciborium::into_writer(value, &mut out).map_err(|_| MintError::Encode)?;
+    Ok(out)
+}
