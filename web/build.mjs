@@ -1,0 +1,48 @@
+// Bundles the page of `selvedge demo` into web/dist: one document, one script, one style sheet,
+// and one script for each player, fetched only when that player is chosen.
+import { copyFile, mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+const web = dirname(fileURLToPath(import.meta.url));
+const dist = join(web, 'dist');
+
+await rm(dist, { recursive: true, force: true });
+await mkdir(dist, { recursive: true });
+
+const shared = {
+  bundle: true,
+  minify: true,
+  format: 'esm',
+  target: ['chrome109', 'firefox115', 'safari16'],
+  legalComments: 'linked',
+  logLevel: 'warning',
+};
+
+await Promise.all([
+  build({ ...shared, entryPoints: { app: join(web, 'src/main.js') }, outdir: dist }),
+  build({
+    ...shared,
+    entryPoints: {
+      'player-hls': join(web, 'src/players/hls.js'),
+      'player-dash': join(web, 'src/players/dash.js'),
+      'player-shaka': join(web, 'src/players/shaka.js'),
+    },
+    outdir: dist,
+  }),
+  build({
+    ...shared,
+    entryPoints: { app: join(web, 'style.css') },
+    loader: { '.woff2': 'file' },
+    assetNames: '[name]',
+    outdir: dist,
+  }),
+  copyFile(join(web, 'index.html'), join(dist, 'index.html')),
+  copyFile(join(web, 'icon.svg'), join(dist, 'icon.svg')),
+]);
+
+for (const name of (await readdir(dist)).sort()) {
+  const { size } = await stat(join(dist, name));
+  console.log(`${String(Math.round(size / 1024)).padStart(6)} KiB  web/dist/${name}`);
+}

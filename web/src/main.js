@@ -1,0 +1,444 @@
+// The page of `selvedge demo`: plays the channel and shows what the edge made of it.
+import { ClockReader, STRIP_SHARE } from './clock.js';
+import { measureOffset, now } from './edge-time.js';
+import { ChannelPlayer, PLAYERS } from './player.js';
+import { watchRequests } from './requests.js';
+import { Sparkline } from './sparkline.js';
+import { attempts, send } from './tries.js';
+
+const MINUTE_OF_SAMPLES = 120;
+const SAMPLE_EVERY_MS = 500;
+const READ_CLOCK_EVERY_MS = 180;
+const SYNC_CLOCK_EVERY_MS = 30_000;
+const ROWS_SHOWN = 40;
+/** Lines of picture below the strip into which the codec smears it. */
+const STRIP_BLUR_PX = 2;
+/** Latency this far above what the player settled on is "behind live". */
+const BEHIND_LIVE_MS = 3_000;
+
+const $ = (id) => document.getElementById(id);
+const video = $('video');
+const stage = $('stage');
+const bar = document.querySelector('.bar');
+const player = new ChannelPlayer(video);
+
+/** What tests, and the curious, read from the console. */
+const state = {
+  latencyMs: null,
+  clockReads: 0,
+  clockMisses: 0,
+  clockOffsetMs: 0,
+  stalls: 0,
+  droppedFrames: 0,
+  totalFrames: 0,
+  bufferSeconds: 0,
+  player: '',
+  levels: [],
+  level: null,
+  errors: [],
+  requests: 0,
+  muted: false,
+};
+window.selvedge = state;
+
+start().catch((error) => {
+  state.errors.push({ fatal: true, detail: String(error) });
+  notice('The demo does not answer. Is `selvedge demo` still running?');
+});
+
+async function start() {
+  const response = await fetch('demo.json', { cache: 'no-store' });
+  if (!response.ok) throw new Error(`demo.json answered ${response.status}`);
+  const demo = await response.json();
+  const edge = new URL(demo.hls).origin;
+
+  $('channel').textContent = demo.channel;
+  document.title = `${demo.channel} live · Selvedge`;
+  $('facts').textContent = [
+    `edge ${new URL(edge).host}`,
+    demo.input && `input ${demo.input}`,
+    demo.encoder && `encoder ${demo.encoder}`,
+  ]
+    .filter(Boolean)
+    .join('  ·  ');
+
+  showRequests(edge);
+  showAttempts(demo);
+  keepClockInStep(`${edge}/time`);
+  readClock();
+  wireControls(demo);
+  setInterval(sample, SAMPLE_EVERY_MS);
+
+  const wanted = new URLSearchParams(location.search).get('player');
+  const first = wanted in PLAYERS ? wanted : 'hls';
+  document.querySelector(`input[name=player][value=${first}]`).checked = true;
+  await play(first, demo);
+}
+
+// Playing
+
+const latencyLine = new Sparkline($('latency-spark'), {
+  capacity: MINUTE_OF_SAMPLES,
+  floor: 0,
+  minSpan: 1,
+});
+const bufferLine = new Sparkline($('buffer-spark'), {
+  capacity: MINUTE_OF_SAMPLES,
+  floor: 0,
+  minSpan: 4,
+});
+
+async function play(which, demo) {
+  stage.dataset.state = 'starting';
+  notice('Waiting for the picture');
+  latencyLine.clear();
+  bufferLine.clear();
+  recentLatency.length = 0;
+  settledLatency = null;
+  state.latencyMs = null;
+  await player.open(which, demo);
+  state.player = which;
+  $('playing-with').textContent = `with ${player.name}`;
+  await playWithSound();
+}
+
+/** Browsers may refuse sound before the viewer has touched the page: then it starts muted. */
+async function playWithSound() {
+  try {
+    await video.play();
+  } catch (error) {
+    if (error.name !== 'NotAllowedError') return;
+    video.muted = true;
+    await video.play().catch(() => notice('Press play to start'));
+  }
+}
+
+function notice(text) {
+  $('notice').textContent = text;
+}
+
+video.addEventListener('playing', () => {
+  stage.dataset.state = 'playing';
+});
+video.addEventListener('waiting', () => {
+  stage.dataset.state = 'waiting';
+  notice('Waiting for the next segment');
+});
+video.addEventListener('resize', () => {
+  const { videoWidth, videoHeight } = video;
+  if (!videoWidth) return;
+  stage.style.setProperty('--picture', `${videoWidth} / ${videoHeight}`);
+  stage.style.setProperty(
+    '--picture-below-strip',
+    `${videoWidth} / ${videoHeight * (1 - STRIP_SHARE) - STRIP_BLUR_PX}`,
+  );
+});
+
+// Latency
+
+const recentLatency = [];
+let settledLatency = null;
+let offset = { offset: 0, uncertainty: Infinity };
+
+function keepClockInStep(url) {
+  const measure = async () => {
+    const measured = await measureOffset(url).catch(() => null);
+    if (!measured) return;
+    offset = measured;
+    state.clockOffsetMs = measured.offset;
+    const within = Math.max(1, Math.round(measured.uncertainty));
+    $('latency-how').textContent =
+      `Read from the clock woven into each picture, on the edge’s time, to ±${within} ms.`;
+  };
+  measure();
+  setInterval(measure, SYNC_CLOCK_EVERY_MS);
+}
+
+function readClock() {
+  const reader = new ClockReader();
+  const strip = $('strip').getContext('2d');
+  let readAt = 0;
+
+  const onFrame = (_now, frame) => {
+    const at = performance.now();
+    if (at - readAt >= READ_CLOCK_EVERY_MS) {
+      readAt = at;
+      const { ms, luma } = reader.read(video);
+      if (ms === null) {
+        state.clockMisses += 1;
+      } else {
+        state.clockReads += 1;
+        stage.dataset.clock = 'burned';
+        // The frame reaches the screen at its expected display time, a little after this call.
+        const shownAt = frame ? performance.timeOrigin + frame.expectedDisplayTime : now();
+        recordLatency(shownAt + offset.offset - ms);
+        drawStrip(strip, luma);
+        $('strip-time').textContent = new Date(ms).toISOString().slice(11, 23);
+      }
+    }
+    next();
+  };
+  const next = () => {
+    if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(onFrame);
+    else setTimeout(onFrame, READ_CLOCK_EVERY_MS);
+  };
+  next();
+}
+
+function recordLatency(ms) {
+  recentLatency.push(ms);
+  if (recentLatency.length > 5) recentLatency.shift();
+  const median = [...recentLatency].sort((a, b) => a - b)[recentLatency.length >> 1];
+  state.latencyMs = Math.round(median);
+}
+
+function drawStrip(context, luma) {
+  const image = context.createImageData(luma.length, 1);
+  luma.forEach((value, i) => {
+    const [r, g, b] = value > 127 ? [241, 237, 228] : [25, 29, 41];
+    image.data.set([r, g, b, 255], i * 4);
+  });
+  context.putImageData(image, 0, 0);
+}
+
+// Readings
+
+function sample() {
+  const { total, dropped } = player.frames();
+  state.stalls = player.stalls;
+  state.droppedFrames = dropped;
+  state.totalFrames = total;
+  state.bufferSeconds = player.bufferAhead();
+  state.errors = [...player.errors];
+  state.muted = video.muted;
+  if (stage.dataset.state !== 'starting') {
+    bufferLine.push(state.bufferSeconds);
+    $('buffer').textContent = state.bufferSeconds.toFixed(1);
+  }
+  if (state.latencyMs !== null) {
+    const seconds = state.latencyMs / 1000;
+    latencyLine.push(seconds);
+    $('latency').textContent = seconds.toFixed(2);
+    if (settledLatency === null || state.latencyMs < settledLatency) {
+      settledLatency = state.latencyMs;
+    }
+    $('live').dataset.live = String(
+      !video.paused && state.latencyMs - settledLatency < BEHIND_LIVE_MS,
+    );
+  } else {
+    $('latency').textContent = '–';
+  }
+  $('stalls').textContent = String(state.stalls);
+  $('dropped').textContent = String(dropped);
+  $('frames').textContent = `of ${total.toLocaleString('en')}`;
+  showLadder();
+}
+
+let ladderShown = '';
+
+function showLadder() {
+  const { adapter } = player;
+  if (!adapter) return;
+  const levels = adapter.levels();
+  const current = adapter.current();
+  state.levels = levels;
+  state.level = levels.find(({ id }) => id === current) ?? null;
+  const key = `${state.player} ${levels.map(({ id, bitrate }) => `${id}@${bitrate}`).join()}`;
+  if (key !== ladderShown) {
+    ladderShown = key;
+    const rungs = [...levels].reverse().map((level) => rung(level.id, size(level), rate(level)));
+    $('ladder').replaceChildren(rung('', 'Automatic', ''), ...rungs);
+  }
+  for (const label of $('ladder').children) {
+    label.dataset.current = String(current !== null && label.dataset.id === current);
+  }
+}
+
+function rung(id, text, aside) {
+  const label = document.createElement('label');
+  label.dataset.id = id;
+  const input = document.createElement('input');
+  input.type = 'radio';
+  input.name = 'rendition';
+  input.checked = id === '';
+  input.addEventListener('change', () => {
+    player.forgiveNextWait();
+    player.adapter?.select(id || null);
+  });
+  label.append(input, span('size', text), span('rate', aside));
+  return label;
+}
+
+function size({ width, height }) {
+  return width && height ? `${width} × ${height}` : 'sound only';
+}
+
+function rate({ bitrate }) {
+  if (!bitrate) return '';
+  return bitrate >= 1e6 ? `${(bitrate / 1e6).toFixed(1)} Mb/s` : `${Math.round(bitrate / 1e3)} kb/s`;
+}
+
+function span(className, text) {
+  const element = document.createElement('span');
+  element.className = className;
+  element.textContent = text;
+  return element;
+}
+
+// What the edge decided
+
+function showRequests(edge) {
+  const body = $('rows');
+  const hold = $('hold');
+  let rows = [];
+  const render = () => {
+    $('request-count').textContent = state.requests.toLocaleString('en');
+    if (hold.getAttribute('aria-pressed') === 'true') return;
+    body.replaceChildren(...rows.map(tableRow));
+  };
+  watchRequests(edge, (fresh) => {
+    state.requests += fresh.length;
+    rows = [...fresh.reverse(), ...rows].slice(0, ROWS_SHOWN);
+    render();
+  });
+  hold.addEventListener('click', () => {
+    const held = hold.getAttribute('aria-pressed') !== 'true';
+    hold.setAttribute('aria-pressed', String(held));
+    hold.textContent = held ? 'Go on' : 'Hold';
+    render();
+  });
+}
+
+function tableRow(row) {
+  const tr = document.createElement('tr');
+  if (row.status >= 400) tr.className = 'refused';
+  tr.append(
+    cell('time', new Date(row.at).toISOString().slice(11, 23)),
+    cell('route', row.route.replaceAll('-', ' ') || '–'),
+    cell('path', row.path),
+    cell('carrier', row.carrier || '–'),
+    cell('key', row.kid || '–'),
+    cell('origin number', row.origin || '–'),
+    cell('status number', row.status ? String(row.status) : '–'),
+    cell('number', row.duration.toFixed(row.duration < 10 ? 1 : 0)),
+    cell('number', bytes(row.bytes)),
+  );
+  tr.querySelector('.path').title = row.path;
+  return tr;
+}
+
+function cell(className, text) {
+  const td = document.createElement('td');
+  td.className = className;
+  td.textContent = text;
+  return td;
+}
+
+function bytes(count) {
+  if (count < 1000) return `${count} B`;
+  return count < 1e6 ? `${(count / 1e3).toFixed(1)} kB` : `${(count / 1e6).toFixed(2)} MB`;
+}
+
+// Try it
+
+function showAttempts(demo) {
+  const buttons = attempts(demo).map((attempt) => {
+    const button = document.createElement('button');
+    button.type = 'button';
+    button.id = `try-${attempt.id}`;
+    button.textContent = attempt.label;
+    button.setAttribute('aria-pressed', 'false');
+    button.addEventListener('click', async () => {
+      for (const other of buttons) other.setAttribute('aria-pressed', String(other === button));
+      try {
+        showAnswer(await send(attempt));
+      } catch (error) {
+        showAnswer({ request: '', status: 0, type: '', body: String(error), ms: 0 });
+      }
+    });
+    return button;
+  });
+  $('attempts').replaceChildren(...buttons);
+}
+
+function showAnswer({ request, status, type, body, ms }) {
+  const refused = status >= 400;
+  $('answer').hidden = false;
+  $('answer').dataset.refused = String(refused);
+  $('answer-request').textContent = request;
+  $('answer-status').textContent = status ? String(status) : 'No answer';
+  $('answer-title').textContent = refused
+    ? `refused in ${ms.toFixed(ms < 10 ? 1 : 0)} ms`
+    : status
+      ? 'let in'
+      : '';
+  $('answer-body').textContent = body;
+  $('answer-body').title = type;
+}
+
+// Controls
+
+function wireControls(demo) {
+  $('players').addEventListener('change', ({ target }) => {
+    const url = new URL(location.href);
+    url.searchParams.set('player', target.value);
+    history.replaceState(null, '', url);
+    play(target.value, demo);
+  });
+  $('play').addEventListener('click', togglePlay);
+  $('mute').addEventListener('click', toggleMute);
+  $('unmute').addEventListener('click', () => {
+    video.muted = false;
+    if (video.volume === 0) video.volume = 1;
+    $('mute').focus();
+  });
+  $('volume').addEventListener('input', ({ target }) => {
+    video.volume = Number(target.value);
+    video.muted = video.volume === 0;
+  });
+  $('live').addEventListener('click', () => {
+    player.forgiveNextWait();
+    settledLatency = null;
+    player.adapter?.toLive();
+    video.play();
+  });
+  $('fullscreen').addEventListener('click', toggleFullscreen);
+  for (const event of ['play', 'pause', 'volumechange']) {
+    video.addEventListener(event, reflectControls);
+  }
+  reflectControls();
+
+  document.addEventListener('keydown', (event) => {
+    const free = !event.target.closest?.('input, button, a, [tabindex="0"]');
+    if (!free || event.ctrlKey || event.metaKey || event.altKey) return;
+    const action = { ' ': togglePlay, k: togglePlay, m: toggleMute, f: toggleFullscreen }[event.key];
+    if (!action) return;
+    event.preventDefault();
+    action();
+  });
+}
+
+function togglePlay() {
+  player.forgiveNextWait();
+  if (video.paused) video.play();
+  else video.pause();
+}
+
+function toggleMute() {
+  video.muted = !video.muted;
+}
+
+function toggleFullscreen() {
+  if (document.fullscreenElement) document.exitFullscreen();
+  else stage.requestFullscreen?.();
+}
+
+function reflectControls() {
+  const { paused, muted, volume } = video;
+  bar.dataset.paused = String(paused);
+  bar.dataset.muted = String(muted);
+  $('play').setAttribute('aria-label', paused ? 'Play' : 'Pause');
+  $('mute').setAttribute('aria-label', muted ? 'Turn the sound on' : 'Mute');
+  $('volume').value = String(muted ? 0 : volume);
+  $('unmute').hidden = !muted || paused;
+}

@@ -1,0 +1,101 @@
+// One video element, one of three players behind one small interface, and the counts that say
+// how well it plays.
+
+/**
+ * @typedef {object} Level one rendition of the picture
+ * @property {string} id
+ * @property {number} width
+ * @property {number} height
+ * @property {number} bitrate bits a second
+ */
+
+/**
+ * @typedef {object} Adapter what each player does for the page
+ * @property {() => Level[]} levels
+ * @property {() => string | null} current the rendition that plays
+ * @property {(id: string | null) => void} select null leaves the choice to the player
+ * @property {() => void} toLive jumps to where the player would have started
+ * @property {() => Promise<void>} close
+ */
+
+/** The players that can be chosen, and the bundle that carries each. */
+export const PLAYERS = {
+  hls: './player-hls.js',
+  dash: './player-dash.js',
+  shaka: './player-shaka.js',
+};
+
+/** Plays a channel and counts stalls and errors. */
+export class ChannelPlayer {
+  /** @type {Adapter | null} */
+  adapter = null;
+  name = '';
+  dialect = '';
+  stalls = 0;
+  /** @type {{ fatal: boolean, detail: string }[]} */
+  errors = [];
+  #video;
+  #played = false;
+  #generation = 0;
+
+  /** @param {HTMLVideoElement} video */
+  constructor(video) {
+    this.#video = video;
+    video.addEventListener('playing', () => {
+      this.#played = true;
+    });
+    video.addEventListener('waiting', () => {
+      if (this.#played && !video.seeking && !video.paused) this.stalls += 1;
+    });
+  }
+
+  /**
+   * Closes the player that plays now, if any, and opens another.
+   *
+   * @param {keyof typeof PLAYERS} which
+   * @param {{ hls: string, dash: string }} urls
+   */
+  async open(which, urls) {
+    const generation = ++this.#generation;
+    const old = this.adapter;
+    this.adapter = null;
+    await old?.close();
+    const bundle = await import(PLAYERS[which]);
+    if (generation !== this.#generation) return;
+    this.name = `${bundle.name} ${bundle.version}`.trim();
+    this.dialect = bundle.dialect;
+    this.stalls = 0;
+    this.errors = [];
+    this.#played = false;
+    const adapter = await bundle.open(this.#video, urls[bundle.dialect], (error) => {
+      if (generation === this.#generation) this.errors.push(error);
+    });
+    if (generation !== this.#generation) {
+      await adapter.close();
+      return;
+    }
+    this.adapter = adapter;
+  }
+
+  /** A stall that the viewer asked for, by jumping or by changing the rendition, is none. */
+  forgiveNextWait() {
+    this.#played = false;
+  }
+
+  /** Seconds of media that lie ahead of the frame shown. */
+  bufferAhead() {
+    const { buffered, currentTime } = this.#video;
+    for (let i = 0; i < buffered.length; i += 1) {
+      if (buffered.start(i) <= currentTime + 0.1 && currentTime < buffered.end(i)) {
+        return buffered.end(i) - currentTime;
+      }
+    }
+    return 0;
+  }
+
+  /** Frames decoded, and those of them that came too late to be shown. */
+  frames() {
+    const quality = this.#video.getVideoPlaybackQuality?.();
+    return { total: quality?.totalVideoFrames ?? 0, dropped: quality?.droppedVideoFrames ?? 0 };
+  }
+}

@@ -1,0 +1,48 @@
+import { MediaPlayer } from 'dashjs';
+
+/** @typedef {import('../player.js').Adapter} Adapter */
+
+export const name = 'dash.js';
+export const version = MediaPlayer().create().getVersion();
+export const dialect = 'dash';
+
+/**
+ * Plays a DASH MPD with dash.js.
+ *
+ * @param {HTMLVideoElement} video
+ * @param {string} url
+ * @param {(error: { fatal: boolean, detail: string }) => void} onError
+ * @returns {Promise<Adapter>}
+ */
+export async function open(video, url, onError) {
+  const player = MediaPlayer().create();
+  player.updateSettings({ streaming: { buffer: { bufferToKeep: 30 } } });
+  const events = MediaPlayer.events;
+  player.on(events.ERROR, ({ error }) => {
+    onError({ fatal: true, detail: String(error?.message ?? error?.code ?? 'unknown error') });
+  });
+  player.initialize(video, url, false);
+
+  const representations = () => {
+    const list = player.getRepresentationsByType?.('video') ?? [];
+    return [...list].sort((a, b) => a.bandwidth - b.bandwidth);
+  };
+  return {
+    levels: () =>
+      representations().map((one) => ({
+        id: one.id,
+        width: one.width,
+        height: one.height,
+        bitrate: one.bandwidth ?? one.bitrateInKbit * 1000,
+      })),
+    current: () => player.getCurrentRepresentationForType?.('video')?.id ?? null,
+    select: (id) => {
+      player.updateSettings({
+        streaming: { abr: { autoSwitchBitrate: { video: id === null } } },
+      });
+      if (id !== null) player.setRepresentationForTypeById('video', id);
+    },
+    toLive: () => player.seekToOriginalLive(),
+    close: async () => player.destroy(),
+  };
+}

@@ -1,0 +1,57 @@
+import shaka from 'shaka-player';
+
+/** @typedef {import('../player.js').Adapter} Adapter */
+
+export const name = 'Shaka Player';
+export const version = String(shaka.Player.version).replace(/^v/, '');
+export const dialect = 'dash';
+
+/**
+ * Plays a DASH MPD with Shaka Player.
+ *
+ * @param {HTMLVideoElement} video
+ * @param {string} url
+ * @param {(error: { fatal: boolean, detail: string }) => void} onError
+ * @returns {Promise<Adapter>}
+ */
+export async function open(video, url, onError) {
+  shaka.polyfill.installAll();
+  const player = new shaka.Player();
+  await player.attach(video);
+  player.configure({ streaming: { bufferBehind: 30 } });
+  player.addEventListener('error', ({ detail }) => {
+    onError({
+      fatal: detail.severity === shaka.util.Error.Severity.CRITICAL,
+      detail: `error ${detail.code}`,
+    });
+  });
+  try {
+    await player.load(url);
+  } catch (error) {
+    onError({ fatal: true, detail: `error ${error.code ?? error}` });
+  }
+
+  const tracks = () => player.getVariantTracks();
+  return {
+    levels: () =>
+      tracks()
+        .map((track) => ({
+          id: String(track.id),
+          width: track.width,
+          height: track.height,
+          bitrate: track.videoBandwidth ?? track.bandwidth,
+        }))
+        .sort((a, b) => a.bitrate - b.bitrate),
+    current: () => {
+      const active = tracks().find((track) => track.active);
+      return active ? String(active.id) : null;
+    },
+    select: (id) => {
+      player.configure({ abr: { enabled: id === null } });
+      const track = tracks().find((one) => String(one.id) === id);
+      if (track) player.selectVariantTrack(track, false);
+    },
+    toLive: () => player.goToLive(),
+    close: async () => player.destroy(),
+  };
+}
