@@ -1,0 +1,126 @@
+// `selvedge demo` shows a channel with sound, without a stall, for a minute: the test picture and
+// real footage.
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startBrowser } from './support/browser.mjs';
+import * as paths from './support/paths.mjs';
+import { Stage, artifacts, freePort, until } from './support/processes.mjs';
+
+const SECONDS = 60;
+const DESKTOP = { width: 1440, height: 900 };
+const PHONE = { width: 390, height: 844 };
+
+const clip = (name) => join(paths.CLIPS, name);
+const inputs = [
+  { name: 'test-picture', input: 'test' },
+  { name: 'big-buck-bunny', input: clip('bigbuckbunny.mp4') },
+  { name: 'bikes', input: clip('bikes.mp4') },
+];
+
+const state = (page) =>
+  page.evaluate(() => {
+    const video = document.querySelector('video');
+    return {
+      ...window.selvedge,
+      at: performance.now(),
+      currentTime: video.currentTime,
+      audioBytes: video.webkitAudioDecodedByteCount,
+    };
+  });
+
+describe(`the demo plays for ${SECONDS} s`, () => {
+  const stage = new Stage();
+  let browser;
+
+  before(async () => {
+    paths.page();
+    browser = await startBrowser(stage);
+  });
+  after(() => stage.close());
+
+  for (const { name, input } of inputs) {
+    test(`with ${name}`, async (t) => {
+      if (input !== 'test') assert.ok(existsSync(input), 'run scripts/fetch-clips.sh');
+      const port = await freePort();
+      const demo = await stage.start({
+        name: `demo-${name}`,
+        command: paths.selvedge(),
+        args: ['demo', '--input', input, '--port', String(port)],
+        ready: (part) => part.output.includes(`Selvedge demo: http://127.0.0.1:${port}/`),
+      });
+      const page = await browser.newPage({ viewport: DESKTOP });
+      const complaints = [];
+      page.on('pageerror', (error) => complaints.push(error.message));
+      await page.goto(`http://127.0.0.1:${port}/`);
+      try {
+        await until('the page plays', async () => (await state(page)).clockReads > 10, 30_000);
+        await sleep(3_000);
+
+        const before = await state(page);
+        await sleep(SECONDS * 1_000);
+        const after = await state(page);
+        await page.screenshot({ path: join(artifacts(), `${name}.png`) });
+
+        const elapsed = (after.at - before.at) / 1_000;
+        const advanced = after.currentTime - before.currentTime;
+        t.diagnostic(
+          `${name}: ${advanced.toFixed(2)} s in ${elapsed.toFixed(2)} s, stalls ${after.stalls}, ` +
+            `dropped ${after.droppedFrames} of ${after.totalFrames}, latency ${after.latencyMs} ms, ` +
+            `buffer ${after.bufferSeconds.toFixed(1)} s, ${after.level?.width}x${after.level?.height}, ` +
+            `${after.requests} requests, clock misread ${after.clockMisses} of ` +
+            `${after.clockReads + after.clockMisses}`,
+        );
+        assert.equal(after.stalls, 0, 'no stall since the first frame');
+        assert.equal(after.muted, false, 'with sound');
+        assert.ok(after.audioBytes - before.audioBytes > elapsed * 1_000, 'sound is decoded');
+        assert.ok(Math.abs(advanced - elapsed) < elapsed * 0.05, `${advanced} s in ${elapsed} s`);
+        assert.ok(after.clockReads - before.clockReads > elapsed * 2, 'the clock is read');
+        assert.ok(after.latencyMs > 0 && after.latencyMs < 20_000, `latency ${after.latencyMs} ms`);
+        assert.ok(after.droppedFrames < after.totalFrames * 0.05, 'few frames are dropped');
+        assert.ok(after.levels.length >= 2, 'there is a ladder');
+        assert.ok(after.requests > elapsed, 'the decisions of the edge are seen');
+        assert.deepEqual(after.errors.filter(({ fatal }) => fatal), []);
+        assert.deepEqual(complaints, []);
+
+        await assertRefusalsAreShown(page);
+        await assertNoTokenIsShown(page, port);
+        await page.setViewportSize(PHONE);
+        await sleep(500);
+        const overflow = await page.evaluate(
+          () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+        );
+        assert.equal(overflow, 0, 'nothing hangs over on a phone');
+        await page.screenshot({ path: join(artifacts(), `${name}-phone.png`), fullPage: true });
+      } finally {
+        await page.close();
+        const exit = await demo.stop();
+        assert.deepEqual(exit, { code: 0, signal: null }, 'SIGTERM ends the demo in order');
+      }
+    });
+  }
+});
+
+const REFUSALS = { missing: 401, expired: 401, tampered: 401, scope: 403 };
+
+async function assertRefusalsAreShown(page) {
+  for (const [id, status] of Object.entries(REFUSALS)) {
+    await page.click(`#try-${id}`);
+    await page.waitForFunction(
+      (wanted) =>
+        document.querySelector('#answer-status').textContent === wanted &&
+        document.querySelector('#answer-body').textContent.includes('urn:selvedge:error:'),
+      String(status),
+    );
+  }
+}
+
+async function assertNoTokenIsShown(page, port) {
+  const demo = await (await fetch(`http://127.0.0.1:${port}/demo.json`)).json();
+  const token = new URL(demo.hls).searchParams.get('CAT');
+  const html = await page.evaluate(() => document.documentElement.outerHTML);
+  assert.ok(token.length > 40);
+  assert.ok(!html.includes(token), 'the token is nowhere in the page');
+}

@@ -1,0 +1,144 @@
+// Plays one URL with one player as it comes from npm, and counts what a viewer would notice.
+import { ClockReader } from '/web/src/clock.js';
+
+const parameters = new URLSearchParams(location.search);
+const which = parameters.get('player');
+const url = parameters.get('src');
+const video = document.getElementById('video');
+
+const probe = {
+  version: '',
+  fatal: [],
+  warnings: [],
+  stalls: 0,
+  clock: { reads: 0, misses: 0, first: null, last: null, latencyMs: null },
+  ended: false,
+  /** Forgets what happened while the player found its place. */
+  reset() {
+    this.stalls = 0;
+    this.clock = { reads: 0, misses: 0, first: null, last: null, latencyMs: null };
+  },
+  look() {
+    const quality = video.getVideoPlaybackQuality();
+    return {
+      at: performance.now(),
+      currentTime: video.currentTime,
+      duration: Number.isFinite(video.duration) ? video.duration : null,
+      paused: video.paused,
+      ended: this.ended || video.ended,
+      readyState: video.readyState,
+      width: video.videoWidth,
+      height: video.videoHeight,
+      buffered: ahead(),
+      frames: quality.totalVideoFrames,
+      dropped: quality.droppedVideoFrames,
+      audioBytes: video.webkitAudioDecodedByteCount,
+      videoBytes: video.webkitVideoDecodedByteCount,
+      stalls: this.stalls,
+      fatal: this.fatal,
+      warnings: this.warnings,
+      clock: { ...this.clock },
+      version: this.version,
+    };
+  },
+};
+window.probe = probe;
+
+function ahead() {
+  const { buffered, currentTime } = video;
+  for (let i = 0; i < buffered.length; i += 1) {
+    if (buffered.start(i) <= currentTime + 0.1 && currentTime < buffered.end(i)) {
+      return buffered.end(i) - currentTime;
+    }
+  }
+  return 0;
+}
+
+let played = false;
+video.addEventListener('playing', () => {
+  played = true;
+});
+video.addEventListener('waiting', () => {
+  if (played && !video.seeking) probe.stalls += 1;
+});
+video.addEventListener('ended', () => {
+  probe.ended = true;
+});
+
+const reader = new ClockReader();
+const onFrame = () => {
+  const { ms } = reader.read(video);
+  if (ms === null) {
+    probe.clock.misses += 1;
+  } else {
+    probe.clock.reads += 1;
+    probe.clock.first ??= ms;
+    probe.clock.last = ms;
+    probe.clock.latencyMs = Date.now() - ms;
+  }
+  video.requestVideoFrameCallback(onFrame);
+};
+video.requestVideoFrameCallback(onFrame);
+
+setInterval(() => {
+  const now = probe.look();
+  document.getElementById('facts').textContent =
+    `${which} ${probe.version}  ${now.width}x${now.height}\n` +
+    `t ${now.currentTime.toFixed(2)}  buffer ${now.buffered.toFixed(1)}  stalls ${now.stalls}  ` +
+    `dropped ${now.dropped}/${now.frames}\n` +
+    `latency ${now.clock.latencyMs ?? '-'} ms`;
+}, 500);
+
+function script(source) {
+  return new Promise((done, fail) => {
+    const element = document.createElement('script');
+    element.src = source;
+    element.onload = done;
+    element.onerror = () => fail(new Error(`${source} did not load`));
+    document.head.append(element);
+  });
+}
+
+const players = {
+  async hls() {
+    await script('/node_modules/hls.js/dist/hls.min.js');
+    const { Hls } = window;
+    probe.version = Hls.version;
+    const hls = new Hls();
+    hls.on(Hls.Events.ERROR, (_event, { fatal, type, details }) => {
+      (fatal ? probe.fatal : probe.warnings).push(`${type} ${details}`);
+    });
+    hls.attachMedia(video);
+    hls.loadSource(url);
+  },
+  async dash() {
+    await script('/node_modules/dashjs/dist/modern/umd/dash.all.min.js');
+    const { MediaPlayer } = window.dashjs;
+    const player = MediaPlayer().create();
+    probe.version = player.getVersion();
+    player.on(MediaPlayer.events.ERROR, ({ error }) => {
+      probe.fatal.push(String(error?.message ?? error));
+    });
+    player.initialize(video, url, false);
+  },
+  async shaka() {
+    await script('/node_modules/shaka-player/dist/shaka-player.compiled.js');
+    const { shaka } = window;
+    shaka.polyfill.installAll();
+    probe.version = shaka.Player.version;
+    const player = new shaka.Player();
+    await player.attach(video);
+    player.addEventListener('error', ({ detail }) => {
+      const critical = detail.severity === shaka.util.Error.Severity.CRITICAL;
+      (critical ? probe.fatal : probe.warnings).push(`error ${detail.code} ${detail.data}`);
+    });
+    await player.load(url);
+  },
+};
+
+try {
+  await players[which]();
+  await video.play();
+} catch (error) {
+  probe.fatal.push(`${error.code ?? ''} ${error.message ?? error}`);
+}

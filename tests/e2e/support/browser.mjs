@@ -1,0 +1,66 @@
+// Debian's Chromium, driven headless, and the pages that it opens.
+import { createReadStream, existsSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { extname, join, normalize } from 'node:path';
+import { chromium } from 'playwright-core';
+import * as paths from './paths.mjs';
+
+const FLAGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--autoplay-policy=no-user-gesture-required',
+  '--mute-audio',
+];
+
+const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.mjs': 'text/javascript' };
+const SERVED = ['/tests/e2e/', '/web/src/', '/node_modules/'];
+
+/** Starts a browser that closes with the stage. */
+export async function startBrowser(stage) {
+  const browser = await chromium.launch({ executablePath: paths.chromium(), args: FLAGS });
+  stage.onClose(() => browser.close());
+  return browser;
+}
+
+/** Serves the test page and the players of node_modules. */
+export async function servePlayers(stage) {
+  const server = createServer((request, response) => {
+    const path = normalize(new URL(request.url, 'http://localhost').pathname);
+    const file = join(paths.ROOT, path);
+    if (!SERVED.some((prefix) => path.startsWith(prefix)) || !existsSync(file)) {
+      response.writeHead(404).end();
+      return;
+    }
+    response.writeHead(200, { 'Content-Type': TYPES[extname(path)] ?? 'application/octet-stream' });
+    createReadStream(file).pipe(response);
+  });
+  await new Promise((done) => server.listen(0, '127.0.0.1', done));
+  stage.onClose(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${server.address().port}`;
+}
+
+export const PLAYERS = ['hls', 'dash', 'shaka'];
+
+/** The document with which a player starts. */
+export function entry(player, edge, channel, token) {
+  const document = player === 'hls' ? 'index.m3u8' : 'manifest.mpd';
+  return `${edge}/live/${channel}/${document}?CAT=${token}`;
+}
+
+/** Opens the test page with one player on one URL. */
+export async function openPlayer(browser, site, player, url) {
+  const page = await browser.newPage({ viewport: { width: 480, height: 340 } });
+  const query = new URLSearchParams({ player, src: url });
+  await page.goto(`${site}/tests/e2e/player.html?${query}`);
+  return page;
+}
+
+/** What the page counted until now. */
+export const look = (page) => page.evaluate(() => window.probe.look());

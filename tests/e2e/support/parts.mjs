@@ -1,0 +1,145 @@
+// The parts of the system, each started the way its operator would start it.
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import * as paths from './paths.mjs';
+import { temporaryFolder } from './keys.mjs';
+import { answers, freePort, until } from './processes.mjs';
+
+/** A small ladder: three browsers' worth of decoding and an encoder share two cores. */
+export const SMALL_LADDER = '320x180@300k,192x108@120k';
+
+const SITE = JSON.stringify({ cors_origins: ['*'], server_timing: true });
+
+/** Starts `selvedge origin` on a data folder of its own. */
+export async function startOrigin(stage) {
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  await stage.start({
+    name: 'origin',
+    command: paths.selvedge(),
+    args: ['origin', '--listen', `127.0.0.1:${port}`, '--data', temporaryFolder(stage)],
+    ready: () => answers(`${url}/healthz`),
+  });
+  return url;
+}
+
+/** Starts the encoder with its test picture and waits until the channel can be played. */
+export async function startEncoder(stage, origin, channel = 'demo', args = []) {
+  await stage.start({
+    name: `encoder-${channel}`,
+    command: paths.encoder(),
+    args: ['test', '--push', `${origin}/ingest/${channel}`, '--ladder', SMALL_LADDER, ...args],
+    ready: () => answers(`${origin}/live/${channel}/index.m3u8`),
+  });
+  await untilDeep(origin, channel);
+}
+
+/** Players start some segments behind the live edge: so many must exist. */
+export async function untilDeep(origin, channel, segments = 4) {
+  await until(`${segments} segments of ${channel}`, async () => {
+    const channels = await (await fetch(`${origin}/channels`)).json();
+    const one = (channels.channels ?? channels).find((c) => (c.channel ?? c.name) === channel);
+    return one?.tracks.every((track) => track.kind === 'data' || track.segments >= segments);
+  });
+}
+
+/** Starts one edge by name. */
+export function startEdge(kind, stage, origin, keys) {
+  return { native: startNative, workerd: startWorkerd, viceroy: startViceroy }[kind](
+    stage,
+    origin,
+    keys,
+  );
+}
+
+export const EDGES = ['native', 'workerd', 'viceroy'];
+
+async function startNative(stage, origin, keys) {
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const config = join(temporaryFolder(stage), 'selvedge.toml');
+  writeFileSync(config, '[edge.site]\ncors_origins = ["*"]\nserver_timing = true\n');
+  const part = await stage.start({
+    name: 'edge-native',
+    command: paths.selvedge(),
+    args: [
+      ...['edge', '--config', config, '--listen', `127.0.0.1:${port}`],
+      ...['--origin', origin, '--keys', keys.publicPath],
+    ],
+    ready: () => answers(`${url}/healthz`),
+  });
+  return { url, part };
+}
+
+/**
+ * The worker as it was built, in workerd, under `wrangler dev`. The configuration is the one that
+ * is deployed, less the step that would build it again.
+ */
+async function startWorkerd(stage, origin, keys) {
+  const [port, inspector] = [await freePort(), await freePort()];
+  const url = `http://127.0.0.1:${port}`;
+  const folder = temporaryFolder(stage);
+  cpSync(paths.cloudflareBuild(), join(folder, 'edge/cloudflare/build'), { recursive: true });
+  const config = readFileSync(join(paths.ROOT, 'wrangler.toml'), 'utf8');
+  writeFileSync(join(folder, 'wrangler.toml'), withoutTable(config, 'build'));
+  const variables = { ORIGIN: origin, CAT_KEYS: keys.publicJson, SITE };
+  writeFileSync(
+    join(folder, '.dev.vars'),
+    Object.entries(variables)
+      .map(([name, value]) => `${name}='${value}'\n`)
+      .join(''),
+    { mode: 0o600 },
+  );
+  const part = await stage.start({
+    name: 'edge-workerd',
+    command: paths.modernNode(),
+    args: [
+      ...[paths.wrangler(), 'dev', '--local', '--ip', '127.0.0.1', '--port', String(port)],
+      ...['--inspector-port', String(inspector), '--show-interactive-dev-session=false'],
+    ],
+    cwd: folder,
+    env: { CI: '1', WRANGLER_SEND_METRICS: 'false', NO_COLOR: '1', WRANGLER_HIDE_BANNER: '1' },
+    ready: () => answers(`${url}/healthz`),
+  });
+  return { url, part };
+}
+
+/** The Fastly service as it was built, in Fastly's local runtime. */
+async function startViceroy(stage, origin, keys) {
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const folder = temporaryFolder(stage);
+  const config = readFileSync(join(paths.ROOT, 'fastly.toml'), 'utf8');
+  const local = config
+    .slice(0, config.search(/^\[local_server/m))
+    .concat(
+      '[local_server]\n',
+      `[local_server.backends.origin]\nurl = ${JSON.stringify(origin)}\n`,
+      '[[local_server.secret_stores.selvedge]]\nkey = "CAT_KEYS"\n',
+      `data = ${JSON.stringify(keys.publicJson)}\n`,
+      '[local_server.config_stores.selvedge]\nformat = "inline-toml"\n',
+      `[local_server.config_stores.selvedge.contents]\nSITE = ${JSON.stringify(SITE)}\n`,
+    );
+  writeFileSync(join(folder, 'fastly.toml'), local);
+  const part = await stage.start({
+    name: 'edge-viceroy',
+    command: paths.viceroy(),
+    args: [
+      ...['serve', '-C', join(folder, 'fastly.toml'), '--addr', `127.0.0.1:${port}`],
+      paths.fastlyModule(),
+    ],
+    ready: () => answers(`${url}/healthz`),
+  });
+  return { url, part };
+}
+
+/** A TOML document without one table. */
+function withoutTable(toml, name) {
+  const lines = toml.split('\n');
+  const start = lines.findIndex((line) => line.trim() === `[${name}]`);
+  if (start < 0) return toml;
+  const length = lines.slice(start + 1).findIndex((line) => line.startsWith('['));
+  lines.splice(start, length < 0 ? lines.length - start : length + 1);
+  return lines.join('\n');
+}
