@@ -1,0 +1,157 @@
+//! Compose and write: from what was gathered to what the viewer gets.
+
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+
+use crate::{
+    authorise::Authorised,
+    carrier::token_path,
+    dash,
+    gather::differs,
+    hls,
+    platform::{Answer, Body, OriginResponse, Unanswered},
+    problem::Problem,
+    reroot::Reroot,
+    route::Resource,
+};
+
+/// The origin's headers that a viewer gets. `Set-Cookie` and whatever else a server behind may say stay there.
+const PASSED_ON: [header::HeaderName; 8] = [
+    header::CONTENT_TYPE,
+    header::CONTENT_LENGTH,
+    header::CONTENT_RANGE,
+    header::CONTENT_ENCODING,
+    header::ACCEPT_RANGES,
+    header::CACHE_CONTROL,
+    header::ETAG,
+    header::LAST_MODIFIED,
+];
+
+/// Makes the viewer's answer. The second value is the origin's status, for the record.
+pub(crate) fn compose<B>(
+    authorised: &Authorised,
+    answers: Vec<Answer<B>>,
+) -> (Result<Response<Body<B>>, Problem>, Option<StatusCode>) {
+    let Some(Answer::Origin(answer)) = answers.into_iter().next() else {
+        return (
+            Err(Problem::OriginUnreachable("the platform gave no answer".into())),
+            None,
+        );
+    };
+    match answer {
+        Err(Unanswered::Unreachable(why)) => (Err(Problem::OriginUnreachable(why)), None),
+        Err(Unanswered::Timeout) => (Err(Problem::OriginTimeout), None),
+        Err(Unanswered::TooLarge) => (Err(Problem::OriginDocument("longer than an edge rewrites")), None),
+        Ok(origin) => {
+            let status = origin.status;
+            (pass(authorised, origin), Some(status))
+        }
+    }
+}
+
+fn pass<B>(authorised: &Authorised, origin: OriginResponse<B>) -> Result<Response<Body<B>>, Problem> {
+    // A redirect would lead the viewer past the edge, or name what is behind it.
+    if origin.status.is_redirection() && origin.status != StatusCode::NOT_MODIFIED {
+        return Err(Problem::OriginDocument("a redirect"));
+    }
+    let mut headers = HeaderMap::new();
+    for name in PASSED_ON {
+        if let Some(value) = origin.headers.get(&name) {
+            headers.insert(name, value.clone());
+        }
+    }
+    let caching = viewer_caching(origin.status, headers.get(header::CACHE_CONTROL));
+    headers.insert(header::CACHE_CONTROL, caching);
+    let mut body = origin.body;
+    if differs(authorised) && origin.status == StatusCode::OK {
+        // These speak of the origin's bytes; for a HEAD, the length of ours is not known.
+        for name in [header::CONTENT_LENGTH, header::ETAG, header::LAST_MODIFIED] {
+            headers.remove(name);
+        }
+        if let Body::Bytes(document) = body {
+            let rewritten = rewrite(authorised, &document)?;
+            headers.insert(header::CONTENT_LENGTH, rewritten.len().into());
+            body = Body::Bytes(rewritten);
+        }
+    }
+    let mut response = Response::new(body);
+    *response.status_mut() = origin.status;
+    *response.headers_mut() = headers;
+    Ok(response)
+}
+
+fn rewrite(authorised: &Authorised, document: &[u8]) -> Result<Vec<u8>, Problem> {
+    let document = core::str::from_utf8(document)
+        .map_err(|_| Problem::OriginDocument("a document that is not UTF-8"))?;
+    let prefix = token_path(&authorised.grant.token);
+    let reroot = Reroot::new(&prefix, authorised.routed.uri.path());
+    Ok(match authorised.routed.resource {
+        Resource::Playlist => hls::reroot(document, &reroot),
+        Resource::Manifest => dash::reroot(document, &reroot)
+            .ok_or(Problem::OriginDocument("a manifest without an MPD element"))?,
+        Resource::Media => document.to_owned(),
+    }
+    .into_bytes())
+}
+
+/// What the viewer's own cache may do. No cache between edge and viewer may keep an answer: the next request
+/// for the same URL may come with a header or cookie that admits nothing. An answer without the origin's word
+/// is never stored, lest a cache guess.
+fn viewer_caching(status: StatusCode, origin: Option<&HeaderValue>) -> HeaderValue {
+    let cacheable = status.is_success() || status == StatusCode::NOT_MODIFIED;
+    let directives = origin.filter(|_| cacheable).and_then(|value| value.to_str().ok());
+    let Some(directives) = directives else {
+        return HeaderValue::from_static("no-store");
+    };
+    let mut caching = String::from("private");
+    for directive in directives.split(',').map(str::trim) {
+        let name = directive.split('=').next().unwrap_or_default();
+        if name.eq_ignore_ascii_case("no-store") {
+            return HeaderValue::from_static("no-store");
+        }
+        let for_viewers = [
+            "max-age",
+            "immutable",
+            "no-cache",
+            "must-revalidate",
+            "stale-while-revalidate",
+        ];
+        if for_viewers.iter().any(|known| name.eq_ignore_ascii_case(known)) {
+            caching.push_str(", ");
+            caching.push_str(directive);
+        }
+    }
+    HeaderValue::try_from(caching).unwrap_or(HeaderValue::from_static("no-store"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn caching(status: u16, origin: Option<&'static str>) -> String {
+        let origin = origin.map(HeaderValue::from_static);
+        let status = StatusCode::from_u16(status).unwrap();
+        viewer_caching(status, origin.as_ref())
+            .to_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    #[test]
+    fn an_answer_is_the_viewers_own_to_keep() {
+        assert_eq!(
+            caching(200, Some("public, max-age=31536000, immutable")),
+            "private, max-age=31536000, immutable"
+        );
+        assert_eq!(
+            caching(200, Some("public, max-age=1, s-maxage=9")),
+            "private, max-age=1"
+        );
+    }
+
+    #[test]
+    fn nothing_is_kept_by_a_guess() {
+        assert_eq!(caching(200, None), "no-store");
+        assert_eq!(caching(404, Some("public, max-age=60")), "no-store");
+        assert_eq!(caching(200, Some("no-store")), "no-store");
+    }
+}

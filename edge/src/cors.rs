@@ -1,0 +1,62 @@
+//! Cross-origin sharing (Fetch Standard §3.2), for players on pages of other origins.
+
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+
+use crate::{platform::Body, site::Site};
+
+/// What a page may send: the token's header, ranges, and CMCD's four (CTA-5004).
+const ALLOWED_HEADERS: &str =
+    "CTA-Common-Access-Token, Range, CMCD-Object, CMCD-Request, CMCD-Session, CMCD-Status";
+
+/// What a page may read beyond the safelisted headers. Players set their clocks by `Date`.
+const EXPOSED_HEADERS: &str = "Accept-Ranges, Content-Encoding, Content-Length, Content-Range, CTA-Common-Access-Token, Date, ETag, Server-Timing";
+
+/// One day; browsers cap it as they see fit.
+const PREFLIGHT_MAX_AGE: &str = "86400";
+
+/// The answer to a preflight.
+pub(crate) fn preflight<B>() -> Response<Body<B>> {
+    let mut response = Response::new(Body::Empty);
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let headers = response.headers_mut();
+    let mut set = |name, value| headers.insert(name, HeaderValue::from_static(value));
+    set(header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD, OPTIONS");
+    set(header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS);
+    set(header::ACCESS_CONTROL_MAX_AGE, PREFLIGHT_MAX_AGE);
+    set(header::CACHE_CONTROL, "no-store");
+    response
+}
+
+/// Lets the page at the viewer's `Origin` read an answer, where the site allows it.
+pub(crate) fn share(site: &Site, viewer: &HeaderMap, headers: &mut HeaderMap) {
+    let any = site.cors_origins.iter().any(|allowed| allowed == "*");
+    let allowed = if any {
+        HeaderValue::from_static("*")
+    } else {
+        // The answer depends on who asks, so whoever keeps it must know.
+        headers.append(header::VARY, HeaderValue::from_static("Origin"));
+        let Some(origin) = viewer.get(header::ORIGIN) else {
+            return;
+        };
+        if !site
+            .cors_origins
+            .iter()
+            .any(|allowed| allowed.as_bytes() == origin.as_bytes())
+        {
+            return;
+        }
+        headers.insert(
+            header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
+            HeaderValue::from_static("true"),
+        );
+        origin.clone()
+    };
+    if site.server_timing {
+        headers.insert("timing-allow-origin", allowed.clone());
+    }
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
+    headers.insert(
+        header::ACCESS_CONTROL_EXPOSE_HEADERS,
+        HeaderValue::from_static(EXPOSED_HEADERS),
+    );
+}

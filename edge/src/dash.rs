@@ -1,0 +1,156 @@
+//! DASH manifests, changed in place: what is not understood stays, in order, byte for byte.
+
+use crate::reroot::Reroot;
+
+/// Makes every relative URL of an MPD lead below another root, by its `BaseURL` (ISO/IEC 23009-1 §5.6): one is
+/// put in where there is none at MPD level, and those that are relative move. `None` when there is no MPD.
+pub(crate) fn reroot(mpd: &str, reroot: &Reroot<'_>) -> Option<String> {
+    let root = start_of(mpd, 0, "MPD")?;
+    let mut at = end_of_tag(mpd, root)?;
+    // "" or "mpd:", as the document writes its own namespace.
+    let namespace = mpd.get(root + 1..root + mpd.get(root..)?.find("MPD")?)?;
+    let mut out = String::with_capacity(mpd.len() + 4200);
+    let mut copied = 0;
+    let mut found = false;
+    // BaseURL follows ProgramInformation and stands before everything else; the first other child ends the
+    // search and is where a BaseURL of ours belongs.
+    let insert_at = loop {
+        let tag = at + mpd.get(at..)?.find('<')?;
+        let rest = mpd.get(tag..)?;
+        if rest.starts_with("<!--") {
+            at = tag + rest.find("-->")? + 3;
+        } else if is_tag(rest, "ProgramInformation") {
+            at = end_of_element(mpd, tag, "ProgramInformation")?;
+        } else if is_tag(rest, "BaseURL") {
+            found = true;
+            let text = end_of_tag(mpd, tag)?;
+            let close = text + mpd.get(text..)?.find('<')?;
+            let url = mpd.get(text..close)?.trim();
+            if let Some(pieces) = reroot.apply(url) {
+                out.push_str(mpd.get(copied..text)?);
+                pieces.iter().for_each(|piece| out.push_str(piece));
+                copied = close;
+            }
+            at = end_of_element(mpd, tag, "BaseURL")?;
+        } else {
+            break tag;
+        }
+    };
+    if !found {
+        out.push_str(mpd.get(copied..insert_at)?);
+        // A token is base64url and paths are percent-encoded, but an ampersand may stand in a path.
+        let base = reroot.base().replace('&', "&amp;");
+        out.push_str(&format!("<{namespace}BaseURL>{base}</{namespace}BaseURL>"));
+        copied = insert_at;
+    }
+    out.push_str(mpd.get(copied..)?);
+    Some(out)
+}
+
+/// The offset of the first start tag of `name` at or after `from`, comments and declarations stepped over.
+fn start_of(xml: &str, from: usize, name: &str) -> Option<usize> {
+    let mut at = from;
+    loop {
+        at += xml.get(at..)?.find('<')?;
+        let rest = xml.get(at..)?;
+        if is_tag(rest, name) {
+            return Some(at);
+        }
+        at += if rest.starts_with("<!--") {
+            rest.find("-->")? + 3
+        } else {
+            1
+        };
+    }
+}
+
+/// Whether a start tag of this local name stands at the beginning, with or without a namespace prefix.
+fn is_tag(at: &str, name: &str) -> bool {
+    let Some(tag) = at.strip_prefix('<') else {
+        return false;
+    };
+    let end = tag
+        .find(|c: char| c.is_ascii_whitespace() || matches!(c, '>' | '/'))
+        .unwrap_or(tag.len());
+    let full = tag.get(..end).unwrap_or_default();
+    full.rsplit(':').next() == Some(name)
+}
+
+/// The offset behind the `>` of the tag at `tag`; a `>` inside a quoted value is none.
+fn end_of_tag(xml: &str, tag: usize) -> Option<usize> {
+    let mut quote = None;
+    for (offset, byte) in xml.get(tag..)?.bytes().enumerate() {
+        match (quote, byte) {
+            (None, b'>') => return Some(tag + offset + 1),
+            (None, b'"' | b'\'') => quote = Some(byte),
+            (Some(open), _) if open == byte => quote = None,
+            _ => {}
+        }
+    }
+    None
+}
+
+/// The offset behind the end of the element that starts at `tag`. None of those that are looked for nests.
+fn end_of_element(xml: &str, tag: usize, name: &str) -> Option<usize> {
+    let open = end_of_tag(xml, tag)?;
+    if xml.get(tag..open)?.ends_with("/>") {
+        return Some(open);
+    }
+    let mut at = open;
+    loop {
+        at += xml.get(at..)?.find("</")?;
+        let closing = xml.get(at + 2..)?;
+        let end = closing.find('>')?;
+        if closing.get(..end)?.trim_end().rsplit(':').next() == Some(name) {
+            return Some(at + 2 + end + 1);
+        }
+        at += 2;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn below(mpd: &str) -> Option<String> {
+        reroot(mpd, &Reroot::new("/t/tok", "/live/c/manifest.mpd"))
+    }
+
+    #[test]
+    fn a_base_url_is_put_where_the_schema_has_it() {
+        let mpd = "<?xml version=\"1.0\"?><!-- <MPD> --><MPD a=\">\" b='1'>\n  <ProgramInformation><Title>BaseURL</Title>\
+                   </ProgramInformation>\n  <!-- x --><Period id=\"1\"/></MPD>";
+        insta::assert_snapshot!(below(mpd).unwrap(), @r#"
+        <?xml version="1.0"?><!-- <MPD> --><MPD a=">" b='1'>
+          <ProgramInformation><Title>BaseURL</Title></ProgramInformation>
+          <!-- x --><BaseURL>/t/tok/live/c/</BaseURL><Period id="1"/></MPD>
+        "#);
+    }
+
+    #[test]
+    fn a_relative_base_url_moves_and_an_absolute_one_stays() {
+        let mpd = "<MPD><BaseURL serviceLocation=\"a\"> media/ </BaseURL><BaseURL>https://b.example/</BaseURL><Period/></MPD>";
+        assert_eq!(
+            below(mpd).unwrap(),
+            "<MPD><BaseURL serviceLocation=\"a\">/t/tok/live/c/media/</BaseURL><BaseURL>https://b.example/</BaseURL><Period/></MPD>"
+        );
+    }
+
+    #[test]
+    fn a_prefixed_document_is_understood_and_a_foreign_one_is_not() {
+        assert_eq!(
+            below("<d:MPD xmlns:d=\"urn\"><d:Period/></d:MPD>").unwrap(),
+            "<d:MPD xmlns:d=\"urn\"><d:BaseURL>/t/tok/live/c/</d:BaseURL><d:Period/></d:MPD>"
+        );
+        assert_eq!(below("<html><body/></html>"), None);
+        assert_eq!(below("<MPD"), None);
+    }
+
+    #[test]
+    fn no_truncation_of_a_manifest_panics() {
+        let mpd = "<MPD a=\"b\"><!-- c --><ProgramInformation/><BaseURL>x/</BaseURL><Period/></MPD>";
+        for length in 0..mpd.len() {
+            let _ = below(&mpd[..length]);
+        }
+    }
+}

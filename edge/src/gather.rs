@@ -1,0 +1,85 @@
+//! Gather: what a request needs of the world, as data.
+
+use http::{HeaderMap, Method, header};
+
+use crate::{
+    authorise::Authorised,
+    carrier::Carrier,
+    limits::MAX_DOCUMENT,
+    platform::{OriginRequest, Plan, Read, Want},
+    route::Resource,
+};
+
+/// Viewer's headers that the origin may see where a body passes untouched.
+const PASSED_ON: [header::HeaderName; 3] = [header::RANGE, header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE];
+
+/// The batch that an authorised request waits for.
+pub(crate) fn plan(authorised: &Authorised, viewer: &HeaderMap) -> Plan {
+    let routed = &authorised.routed;
+    let mut headers = HeaderMap::new();
+    let read = if must_rewrite(authorised) {
+        // What is stored of a rewritten document is not what the viewer has: no conditions, no ranges.
+        Read::Bytes { limit: MAX_DOCUMENT }
+    } else {
+        for name in &PASSED_ON {
+            if let Some(value) = viewer.get(name) {
+                headers.insert(name.clone(), value.clone());
+            }
+        }
+        Read::Handle
+    };
+    let query = origin_query(routed.uri.query());
+    let target = match query.as_str() {
+        "" => routed.uri.path().to_owned(),
+        query => format!("{}?{query}", routed.uri.path()),
+    };
+    let request = OriginRequest {
+        method: routed.method.clone(),
+        target,
+        headers,
+        read,
+    };
+    Plan {
+        wants: vec![Want::Origin(request)],
+    }
+}
+
+/// Whether the viewer's document is another than the origin's. A token in the query is lost on every relative
+/// URI, so the document sends the player below `/t/<token>/`; any other carrier carries on by itself.
+pub(crate) fn differs(authorised: &Authorised) -> bool {
+    let document = matches!(
+        authorised.routed.resource,
+        Resource::Playlist | Resource::Manifest
+    );
+    document && authorised.grant.carrier == Carrier::Query
+}
+
+/// Whether the origin's document has to be read and changed on its way.
+fn must_rewrite(authorised: &Authorised) -> bool {
+    differs(authorised) && authorised.routed.method == Method::GET
+}
+
+/// Of the query, the origin gets HLS's delivery directives (RFC 8216bis §6.2.5) alone, in their order of
+/// names: anything else would split its cache, or let a viewer do so.
+fn origin_query(query: &str) -> String {
+    let mut directives: Vec<&str> = query
+        .split('&')
+        .filter(|pair| pair.starts_with("_HLS_"))
+        .collect();
+    directives.sort_unstable();
+    directives.join("&")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_origin_sees_delivery_directives_in_one_order_and_nothing_else() {
+        assert_eq!(
+            origin_query("_HLS_part=1&session=9&_HLS_msn=7"),
+            "_HLS_msn=7&_HLS_part=1"
+        );
+        assert_eq!(origin_query("x=1"), "");
+    }
+}

@@ -1,0 +1,119 @@
+//! HLS documents, rewritten line by line: every tag, attribute and comment that is not understood stays, in
+//! order, byte for byte.
+
+use crate::reroot::Reroot;
+
+/// Moves every URI of a playlist (multivariant or media) below another root: URI lines and `URI="…"`
+/// attributes (RFC 8216bis §4.1, §4.2).
+pub(crate) fn reroot(playlist: &str, reroot: &Reroot<'_>) -> String {
+    let mut out = String::with_capacity(playlist.len() * 2);
+    for line in playlist.split_inclusive('\n') {
+        let content = line.trim_end_matches(['\n', '\r']);
+        let ending = line.get(content.len()..).unwrap_or_default();
+        if content.starts_with("#EXT") {
+            reroot_attributes(&mut out, content, reroot);
+        } else if content.starts_with('#') {
+            out.push_str(content);
+        } else {
+            push_uri(&mut out, content, reroot);
+        }
+        out.push_str(ending);
+    }
+    out
+}
+
+/// Copies a tag, moving the value of each attribute named `URI`. Quoted values are stepped over whole, so that a
+/// comma or a `URI=` inside one is no attribute.
+fn reroot_attributes(out: &mut String, tag: &str, reroot: &Reroot<'_>) {
+    let Some((name, mut rest)) = tag.split_once(':') else {
+        out.push_str(tag);
+        return;
+    };
+    out.push_str(name);
+    out.push(':');
+    while let Some((attribute, value)) = rest.split_once("=\"") {
+        let Some((value, after)) = value.split_once('"') else {
+            break;
+        };
+        out.push_str(attribute);
+        out.push_str("=\"");
+        let attribute_name = attribute.rsplit(',').next().unwrap_or_default().trim();
+        if attribute_name == "URI" {
+            push_uri(out, value, reroot);
+        } else {
+            out.push_str(value);
+        }
+        out.push('"');
+        rest = after;
+    }
+    out.push_str(rest);
+}
+
+fn push_uri(out: &mut String, uri: &str, reroot: &Reroot<'_>) {
+    match reroot.apply(uri) {
+        Some(pieces) => pieces.iter().for_each(|piece| out.push_str(piece)),
+        None => out.push_str(uri),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn below(playlist: &str) -> String {
+        reroot(playlist, &Reroot::new("/t/tok", "/live/c/index.m3u8"))
+    }
+
+    #[test]
+    fn every_uri_moves_and_everything_else_stays() {
+        let playlist = "#EXTM3U\r\n\
+            # a comment with URI=\"x\"\n\
+            #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a,URI=\",NAME=\"x\",URI=\"audio/index.m3u8\"\n\
+            #EXT-X-STREAM-INF:BANDWIDTH=1,CODECS=\"avc1.64001f,mp4a.40.2\",AUDIO=\"a\"\n\
+            v/index.m3u8\n\
+            #EXT-X-UNKNOWN:FOO=1,URI=\"https://x.example/a\",BAR=\"b\"\n\
+            \n\
+            #EXTINF:1.92,a title, with URI=\n\
+            0-1.m4s";
+        insta::assert_snapshot!(below(playlist).replace('\r', "␍"), @r#"
+        #EXTM3U␍
+        # a comment with URI="x"
+        #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a,URI=",NAME="x",URI="/t/tok/live/c/audio/index.m3u8"
+        #EXT-X-STREAM-INF:BANDWIDTH=1,CODECS="avc1.64001f,mp4a.40.2",AUDIO="a"
+        /t/tok/live/c/v/index.m3u8
+        #EXT-X-UNKNOWN:FOO=1,URI="https://x.example/a",BAR="b"
+
+        #EXTINF:1.92,a title, with URI=
+        /t/tok/live/c/0-1.m4s
+        "#);
+    }
+
+    #[test]
+    fn a_rewritten_playlist_reads_as_the_same_playlist_elsewhere() {
+        let source = "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-INDEPENDENT-SEGMENTS\n\
+            #EXT-X-STREAM-INF:BANDWIDTH=500000,RESOLUTION=480x270,CODECS=\"avc1.4d401e\"\nv1/index.m3u8\n\
+            #EXT-X-STREAM-INF:BANDWIDTH=900000,RESOLUTION=848x480,CODECS=\"avc1.4d401f\"\nv2/index.m3u8\n";
+        let read = |text: &str| m3u8_rs::parse_master_playlist_res(text.as_bytes()).unwrap();
+        let (before, after) = (read(source), read(&below(source)));
+        assert_eq!(before.variants.len(), after.variants.len());
+        for (before, after) in before.variants.iter().zip(&after.variants) {
+            assert_eq!(after.uri, format!("/t/tok/live/c/{}", before.uri));
+            assert_eq!(
+                (before.bandwidth, &before.codecs),
+                (after.bandwidth, &after.codecs)
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn without_uris_of_ours_nothing_changes(lines in proptest::collection::vec("(#[A-Z0-9:,=\"\\- ]{0,40}|https://[a-z./]{1,20}|)", 0..12)) {
+            // A quoted URI attribute is the one thing that may move.
+            prop_assume!(!lines.iter().any(|line| line.contains("URI=\"")));
+            let playlist = lines.join("\n");
+            prop_assert_eq!(below(&playlist), playlist);
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Every bound of the edge, with the origin of its number.
+
+/// Longest request URL, in bytes: Fastly Compute's limit, kept on every platform so that a URL that works on
+/// one works on all.
+pub(crate) const MAX_URL: usize = 8192;
+
+/// Most tokens that are looked at in one request (CTA-5007-B §4.4).
+pub(crate) const MAX_TOKENS: usize = 6;
+
+/// Largest document that is rewritten, in bytes: a 12-hour playlist of 2 s segments is about 2 MiB, and one
+/// isolate of 128 MiB serves many requests at once.
+pub(crate) const MAX_DOCUMENT: usize = 4 << 20;

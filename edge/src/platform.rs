@@ -1,0 +1,99 @@
+//! The core's only door to the world.
+
+use core::future::Future;
+
+use http::{HeaderMap, Method, StatusCode};
+
+/// What an adapter implements: it answers batches of wants.
+///
+/// A plan is handed over whole, so that an asynchronous host joins its wants, a blocking host starts them all
+/// and selects, and a test prints them.
+pub trait Platform {
+    /// An upstream body that nobody has read: a host's stream handle. It never enters the core's memory.
+    type Body;
+
+    /// Answers every want of `plan`, in its order.
+    fn gather(&self, plan: Plan) -> impl Future<Output = Vec<Answer<Self::Body>>>;
+}
+
+/// One batch of wants.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Plan {
+    /// What is wanted; at most six, because a Worker may have no more connections open.
+    pub wants: Vec<Want>,
+}
+
+/// One thing that the core wants to know.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Want {
+    /// An answer of the origin (or of the shield before it).
+    Origin(OriginRequest),
+}
+
+/// A request to the origin. It carries no token, in no form.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct OriginRequest {
+    /// `GET` or `HEAD`.
+    pub method: Method,
+    /// Path and query below the origin's address, beginning with a slash. It is normalised, and it is all that
+    /// a cache may key on.
+    pub target: String,
+    /// Headers to send; nothing else of the viewer's request may be.
+    pub headers: HeaderMap,
+    /// How the body is wanted.
+    pub read: Read,
+}
+
+/// How the body of an answer is wanted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Read {
+    /// As the platform's handle, unread.
+    Handle,
+    /// As bytes, because it will be rewritten. A longer body is [`Unanswered::TooLarge`].
+    Bytes {
+        /// The most that may be read, in bytes.
+        limit: usize,
+    },
+}
+
+/// The answer to one [`Want`].
+#[derive(Debug)]
+pub enum Answer<B> {
+    /// To [`Want::Origin`].
+    Origin(Result<OriginResponse<B>, Unanswered>),
+}
+
+/// What the origin said.
+#[derive(Debug)]
+pub struct OriginResponse<B> {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers, as they came.
+    pub headers: HeaderMap,
+    /// [`Body::Upstream`] for [`Read::Handle`], [`Body::Bytes`] for [`Read::Bytes`].
+    pub body: Body<B>,
+}
+
+/// A body on its way.
+#[derive(Debug, Eq, PartialEq)]
+pub enum Body<B> {
+    /// None.
+    Empty,
+    /// Written here.
+    Bytes(Vec<u8>),
+    /// The platform's handle, passed on.
+    Upstream(B),
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Unanswered {
+    /// No connection, or it broke before the headers or, for [`Read::Bytes`], before the end. The text is for
+    /// the operator's log.
+    Unreachable(String),
+    /// Nothing came in the platform's time.
+    Timeout,
+    /// The body is longer than the limit.
+    TooLarge,
+}

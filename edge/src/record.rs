@@ -1,0 +1,83 @@
+//! What is logged of a request: one JSON object, without any token.
+
+use serde::Serialize;
+
+use crate::problem::Problem;
+
+/// One request's line in the operator's log.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Record {
+    /// The request's method.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub method: String,
+    /// The normalised path, without a token.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub path: String,
+    /// What the path names: `playlist`, `manifest`, `media`, `time`, `health`, `preflight`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub route: Option<&'static str>,
+    /// The viewer's status.
+    pub status: u16,
+    /// Where the admitting token came from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<&'static str>,
+    /// The key that signed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kid: Option<String>,
+    /// The origin's status.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<u16>,
+    /// The problem's slug.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<&'static str>,
+    /// Whose fault it is: `viewer`, `operator` or `origin`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fault: Option<&'static str>,
+    /// What exactly was wrong: for operators, never sent to a viewer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+impl Record {
+    /// Notes a problem.
+    pub(crate) fn note(&mut self, problem: &Problem) {
+        self.status = problem.status().as_u16();
+        self.problem = Some(problem.slug());
+        self.fault = Some(problem.fault().name());
+        self.detail = problem.detail();
+    }
+
+    pub(crate) fn of_problem(problem: &Problem) -> Self {
+        let mut record = Self::default();
+        record.note(problem);
+        record
+    }
+
+    /// The record as one line of JSON.
+    pub fn to_json(&self) -> String {
+        // A struct of texts and numbers always serialises.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// `Server-Timing` (W3C): what was decided, in words alone. Durations would make equal answers differ.
+    pub(crate) fn server_timing(&self) -> String {
+        let origin = self.origin.map(|status| status.to_string());
+        let entries = [
+            ("route", self.route),
+            ("token", self.token),
+            ("kid", self.kid.as_deref()),
+            ("origin", origin.as_deref()),
+            ("problem", self.problem),
+        ];
+        let mut out = String::new();
+        for (name, value) in entries {
+            let Some(value) = value else { continue };
+            let plain = |c: &char| c.is_ascii_alphanumeric() || "-_.".contains(*c);
+            let value: String = value.chars().filter(plain).collect();
+            out.push_str(if out.is_empty() { "" } else { ", " });
+            out.push_str(&format!("{name};desc=\"{value}\""));
+        }
+        out
+    }
+}

@@ -1,0 +1,78 @@
+//! Moving a document's URIs below another root.
+
+/// Where a document lies and below which prefix its URIs are to lead.
+#[derive(Clone, Debug)]
+pub(crate) struct Reroot<'a> {
+    prefix: &'a str,
+    /// The document's folder, with a slash at both ends.
+    folder: &'a str,
+}
+
+impl<'a> Reroot<'a> {
+    /// For the document at `path`, to URIs that begin with `prefix` (which has no slash at its end).
+    pub(crate) fn new(prefix: &'a str, path: &'a str) -> Self {
+        let folder = path
+            .rfind('/')
+            .and_then(|slash| path.get(..=slash))
+            .unwrap_or("/");
+        Self { prefix, folder }
+    }
+
+    /// The new form of a URI, in up to three pieces; `None` when it must stay as it is, because it leads
+    /// elsewhere or is a reference within the document.
+    pub(crate) fn apply<'u>(&'u self, uri: &'u str) -> Option<[&'u str; 3]> {
+        if uri.is_empty() || uri.starts_with('#') || uri.starts_with("//") || has_scheme(uri) {
+            None
+        } else if uri.starts_with('/') {
+            Some([self.prefix, "", uri])
+        } else {
+            Some([self.prefix, self.folder, uri])
+        }
+    }
+
+    /// The document's folder below the new root, with a slash at its end.
+    pub(crate) fn base(&self) -> String {
+        [self.prefix, self.folder].concat()
+    }
+}
+
+/// RFC 3986 §3.1: a scheme is a letter followed by letters, digits, `+`, `-`, `.`, up to a colon.
+fn has_scheme(uri: &str) -> bool {
+    let Some((scheme, _)) = uri.split_once(':') else {
+        return false;
+    };
+    scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_uris_below_our_own_root_move() {
+        let reroot = Reroot::new("/t/tok", "/live/news/index.m3u8");
+        let moved = |uri| reroot.apply(uri).map(|pieces| pieces.concat());
+        assert_eq!(
+            moved("v/index.m3u8").as_deref(),
+            Some("/t/tok/live/news/v/index.m3u8")
+        );
+        assert_eq!(
+            moved("../sport/a").as_deref(),
+            Some("/t/tok/live/news/../sport/a")
+        );
+        assert_eq!(moved("/vod/a.m3u8").as_deref(), Some("/t/tok/vod/a.m3u8"));
+        assert_eq!(moved("a:b").as_deref(), None);
+        assert_eq!(moved("v/a:b").as_deref(), Some("/t/tok/live/news/v/a:b"));
+        for elsewhere in [
+            "https://ads.example/x",
+            "//ads.example/x",
+            "data:text/plain,x",
+            "skd://key",
+        ] {
+            assert_eq!(moved(elsewhere), None, "{elsewhere}");
+        }
+    }
+}
