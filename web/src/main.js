@@ -10,6 +10,8 @@ const MINUTE_OF_SAMPLES = 120;
 const SAMPLE_EVERY_MS = 500;
 const READ_CLOCK_EVERY_MS = 180;
 const SYNC_CLOCK_EVERY_MS = 30_000;
+/** A picture that was read so often in vain carries no clock. */
+const NO_CLOCK_AFTER_MISSES = 10;
 const ROWS_SHOWN = 40;
 /** Lines of picture below the strip into which the codec smears it. */
 const STRIP_BLUR_PX = 2;
@@ -147,6 +149,7 @@ function keepClockInStep(url) {
     offset = measured;
     state.clockOffsetMs = measured.offset;
     const within = Math.max(1, Math.round(measured.uncertainty));
+    if (stage.dataset.clock !== 'burned') return;
     $('latency-how').textContent =
       `Read from the clock woven into each picture, on the edge’s time, to ±${within} ms.`;
   };
@@ -166,6 +169,7 @@ function readClock() {
       const { ms, luma } = reader.read(video);
       if (ms === null) {
         state.clockMisses += 1;
+        if (state.clockReads === 0 && state.clockMisses === NO_CLOCK_AFTER_MISSES) withoutClock();
       } else {
         state.clockReads += 1;
         stage.dataset.clock = 'burned';
@@ -183,6 +187,11 @@ function readClock() {
     else setTimeout(onFrame, READ_CLOCK_EVERY_MS);
   };
   next();
+}
+
+function withoutClock() {
+  stage.dataset.clock = 'none';
+  $('latency-how').textContent = 'This picture carries no clock to read the latency from.';
 }
 
 function recordLatency(ms) {
