@@ -13,8 +13,8 @@ const SYNC_CLOCK_EVERY_MS = 30_000;
 /** A picture that was read so often in vain carries no clock. */
 const NO_CLOCK_AFTER_MISSES = 10;
 const ROWS_SHOWN = 40;
-/** Lines of picture below the strip into which the codec smears it. */
-const STRIP_BLUR_PX = 2;
+/** Share of the picture below the strip into which the codec smears it. */
+const STRIP_BLUR_SHARE = 0.008;
 /** Latency this far above what the player settled on is "behind live". */
 const BEHIND_LIVE_MS = 3_000;
 
@@ -126,13 +126,15 @@ video.addEventListener('waiting', () => {
   stage.dataset.state = 'waiting';
   notice('Waiting for the next segment');
 });
+// The renditions of a channel differ by a line or two in their shape: the first one stands for all,
+// so that the page does not move when the player switches.
 video.addEventListener('resize', () => {
   const { videoWidth, videoHeight } = video;
-  if (!videoWidth) return;
+  if (!videoWidth || stage.style.getPropertyValue('--picture')) return;
   stage.style.setProperty('--picture', `${videoWidth} / ${videoHeight}`);
   stage.style.setProperty(
     '--picture-below-strip',
-    `${videoWidth} / ${videoHeight * (1 - STRIP_SHARE) - STRIP_BLUR_PX}`,
+    `${videoWidth} / ${videoHeight * (1 - STRIP_SHARE - STRIP_BLUR_SHARE)}`,
   );
 });
 
