@@ -31,6 +31,21 @@ const state = (page) =>
     };
   });
 
+async function startDemo(stage, name, input) {
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const demo = await stage.start({
+    name: `demo-${name}`,
+    command: paths.selvedge(),
+    args: ['demo', '--input', input, '--port', String(port)],
+    ready: (part) => part.output.includes(`Selvedge demo: ${url}/`),
+  });
+  return { demo, url };
+}
+
+const untilItPlays = (page) =>
+  until('the page plays', async () => (await state(page)).clockReads > 10, 30_000);
+
 describe(`the demo plays for ${SECONDS} s`, () => {
   const stage = new Stage();
   let browser;
@@ -44,19 +59,13 @@ describe(`the demo plays for ${SECONDS} s`, () => {
   for (const { name, input } of inputs) {
     test(`with ${name}`, async (t) => {
       if (input !== 'test') assert.ok(existsSync(input), 'run scripts/fetch-clips.sh');
-      const port = await freePort();
-      const demo = await stage.start({
-        name: `demo-${name}`,
-        command: paths.selvedge(),
-        args: ['demo', '--input', input, '--port', String(port)],
-        ready: (part) => part.output.includes(`Selvedge demo: http://127.0.0.1:${port}/`),
-      });
+      const { demo, url } = await startDemo(stage, name, input);
       const page = await browser.newPage({ viewport: DESKTOP });
       const complaints = [];
       page.on('pageerror', (error) => complaints.push(error.message));
-      await page.goto(`http://127.0.0.1:${port}/`);
+      await page.goto(url);
       try {
-        await until('the page plays', async () => (await state(page)).clockReads > 10, 30_000);
+        await untilItPlays(page);
         await sleep(3_000);
 
         const before = await state(page);
@@ -86,7 +95,7 @@ describe(`the demo plays for ${SECONDS} s`, () => {
         assert.deepEqual(complaints, []);
 
         await assertRefusalsAreShown(page);
-        await assertNoTokenIsShown(page, port);
+        await assertNoTokenIsShown(page, url);
         await page.setViewportSize(PHONE);
         await sleep(500);
         const overflow = await page.evaluate(
@@ -103,6 +112,43 @@ describe(`the demo plays for ${SECONDS} s`, () => {
   }
 });
 
+describe('the viewer of the demo', () => {
+  const stage = new Stage('viewer');
+  after(() => stage.close());
+
+  test('turns the sound on, changes the player and picks a rendition', async (t) => {
+    const { url } = await startDemo(stage, 'viewer', 'test');
+    const browser = await startBrowser(stage, 'refused');
+    const page = await browser.newPage({ viewport: DESKTOP });
+    await page.goto(url);
+    await untilItPlays(page);
+
+    assert.equal((await state(page)).muted, true, 'a refused sound still gives a picture');
+    await page.screenshot({ path: join(artifacts(), 'muted.png') });
+    await page.click('#unmute');
+    await until('the sound is on', async () => (await state(page)).muted === false);
+
+    for (const player of ['dash', 'shaka', 'hls']) {
+      await page.check(`input[name=player][value=${player}]`, { force: true });
+      await until(`${player} plays`, async () => {
+        const now = await state(page);
+        return now.player === player && now.latencyMs !== null && now.totalFrames > 50;
+      });
+      const now = await state(page);
+      t.diagnostic(`${player}: latency ${now.latencyMs} ms, ${now.levels.length} renditions`);
+      assert.deepEqual(now.errors.filter(({ fatal }) => fatal), []);
+      assert.ok(now.levels.length >= 2);
+    }
+
+    const lowest = (await state(page)).levels.toSorted((a, b) => a.bitrate - b.bitrate)[0];
+    await page.getByRole('radio', { name: `${lowest.width} × ${lowest.height}` }).check();
+    await until('the picked rendition plays', async () => {
+      const now = await state(page);
+      return now.level?.id === lowest.id;
+    });
+  });
+});
+
 const REFUSALS = { missing: 401, expired: 401, tampered: 401, scope: 403 };
 
 async function assertRefusalsAreShown(page) {
@@ -117,8 +163,8 @@ async function assertRefusalsAreShown(page) {
   }
 }
 
-async function assertNoTokenIsShown(page, port) {
-  const demo = await (await fetch(`http://127.0.0.1:${port}/demo.json`)).json();
+async function assertNoTokenIsShown(page, url) {
+  const demo = await (await fetch(`${url}/demo.json`)).json();
   const token = new URL(demo.hls).searchParams.get('CAT');
   const html = await page.evaluate(() => document.documentElement.outerHTML);
   assert.ok(token.length > 40);

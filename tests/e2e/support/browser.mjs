@@ -12,16 +12,24 @@ const FLAGS = [
   '--disable-background-networking',
   '--disable-component-update',
   '--disable-sync',
-  '--autoplay-policy=no-user-gesture-required',
   '--mute-audio',
 ];
 
 const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.mjs': 'text/javascript' };
 const SERVED = ['/tests/e2e/', '/web/src/', '/node_modules/'];
 
-/** Starts a browser that closes with the stage. */
-export async function startBrowser(stage) {
-  const browser = await chromium.launch({ executablePath: paths.chromium(), args: FLAGS });
+/**
+ * Starts a browser that closes with the stage.
+ *
+ * @param {import('./processes.mjs').Stage} stage
+ * @param {'allowed' | 'refused'} [sound] whether a page may start to sound before it was touched
+ */
+export async function startBrowser(stage, sound = 'allowed') {
+  const policy = sound === 'allowed' ? 'no-user-gesture-required' : 'user-gesture-required';
+  const browser = await chromium.launch({
+    executablePath: paths.chromium(),
+    args: [...FLAGS, `--autoplay-policy=${policy}`],
+  });
   stage.onClose(() => browser.close());
   return browser;
 }

@@ -1,7 +1,6 @@
 // The parts of the system, each started the way its operator would start it.
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import * as paths from './paths.mjs';
 import { temporaryFolder } from './keys.mjs';
 import { answers, freePort, until } from './processes.mjs';
@@ -99,7 +98,13 @@ async function startWorkerd(stage, origin, keys) {
       ...['--inspector-port', String(inspector), '--show-interactive-dev-session=false'],
     ],
     cwd: folder,
-    env: { CI: '1', WRANGLER_SEND_METRICS: 'false', NO_COLOR: '1', WRANGLER_HIDE_BANNER: '1' },
+    env: {
+      CI: '1',
+      NO_COLOR: '1',
+      WRANGLER_SEND_METRICS: 'false',
+      // Without this, wrangler asks Cloudflare for the request metadata of this machine.
+      CLOUDFLARE_CF_FETCH_ENABLED: 'false',
+    },
     ready: () => answers(`${url}/healthz`),
   });
   return { url, part };

@@ -1,7 +1,7 @@
 // Starts the parts of the system as processes of their own, waits until they answer, and takes
 // them down again, whatever happens to the test.
 import { spawn } from 'node:child_process';
-import { createWriteStream, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { createWriteStream, mkdirSync, readFileSync, readdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -118,15 +118,16 @@ function groupMembers(group) {
 }
 
 /**
- * Everything that one test file runs. Logs are kept under tests/artifacts/ when a test failed.
+ * Everything that one test file runs. Logs are kept under tests/artifacts/ until the next run.
  */
 export class Stage {
   #parts = [];
   #closers = [];
-  #logs = join(artifacts(), 'logs');
+  #logs;
 
-  constructor() {
-    rmSync(this.#logs, { recursive: true, force: true });
+  /** @param {string} [name] tells the stages of one file apart */
+  constructor(name = '') {
+    this.#logs = join(artifacts(), 'logs', name);
     mkdirSync(this.#logs, { recursive: true });
   }
 
