@@ -53,6 +53,10 @@ fn pass<B>(authorised: &Authorised, origin: OriginResponse<B>) -> Result<Respons
     if origin.status.is_redirection() && origin.status != StatusCode::NOT_MODIFIED {
         return Err(Problem::OriginDocument("a redirect"));
     }
+    if !(200..600).contains(&origin.status.as_u16()) {
+        // Some hosts cannot even send such a one.
+        return Err(Problem::OriginDocument("a status that HTTP does not know"));
+    }
     let mut headers = HeaderMap::new();
     for name in PASSED_ON {
         if let Some(value) = origin.headers.get(&name) {

@@ -6,7 +6,7 @@ use core::{
     task::{Context, Poll, Waker},
 };
 
-use http::{HeaderValue, Request, Response, header};
+use http::{HeaderValue, Method, Request, Response, header};
 use selvedge_token::{UnixMillis, Verifier};
 
 use crate::{
@@ -78,6 +78,10 @@ impl Edge {
         });
         record.status = response.status().as_u16();
         cors::share(&self.site, request.headers(), response.headers_mut());
+        if request.method() == Method::HEAD {
+            // Not every host drops the body of such an answer by itself. Its headers stay as for GET.
+            *response.body_mut() = Body::Empty;
+        }
         if self.site.server_timing
             && let Ok(timing) = HeaderValue::try_from(record.server_timing())
         {

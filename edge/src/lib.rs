@@ -70,7 +70,7 @@ mod time;
 pub use carrier::Carrier;
 pub use handle::{Edge, Handled, block_on};
 pub use platform::{Answer, Body, OriginRequest, OriginResponse, Plan, Platform, Read, Unanswered, Want};
-pub use problem::misconfigured;
+pub use problem::{misconfigured, too_long};
 pub use record::Record;
 pub use route::Resource;
 pub use selvedge_token::UnixMillis;

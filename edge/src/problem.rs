@@ -151,6 +151,15 @@ impl Problem {
     }
 }
 
+/// The answer to a request whose URL is too long to be held as one.
+pub fn too_long<B>() -> crate::Handled<B> {
+    let problem = Problem::UrlTooLong;
+    crate::Handled {
+        response: problem.response(),
+        record: crate::Record::of_problem(&problem),
+    }
+}
+
 /// The answer of an edge whose configuration could not be read: 500 for everybody, with the reason for the
 /// operator's log alone.
 pub fn misconfigured<B>(error: &ConfigError) -> crate::Handled<B> {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::problem::Problem;
+use crate::problem::{Fault, Problem};
 
 /// One request's line in the operator's log.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
@@ -52,6 +52,14 @@ impl Record {
         let mut record = Self::default();
         record.note(problem);
         record
+    }
+
+    /// Whether something of the operator's or the origin's failed, rather than that a viewer was served or
+    /// refused: what a log marks as an error.
+    pub fn is_failure(&self) -> bool {
+        [Fault::Operator, Fault::Origin]
+            .iter()
+            .any(|fault| self.fault == Some(fault.name()))
     }
 
     /// The record as one line of JSON.

@@ -43,6 +43,12 @@ pub enum ConfigError {
     /// The site document cannot be read.
     #[error("the site document is not understood: {0}")]
     Site(String),
+    /// The origin's address cannot be used.
+    #[error("{0:?} is no origin: give an absolute URL such as https://origin.example")]
+    Origin(String),
+    /// Something that the platform provides is of another type than text.
+    #[error("{0} is not a text")]
+    NotText(&'static str),
     /// Something that the platform should have provided is missing.
     #[error("{0} is not set")]
     Missing(&'static str),

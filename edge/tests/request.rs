@@ -1,7 +1,5 @@
 //! The whole way of a request, through the core alone.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops here")]
-
 mod scenario;
 
 use http::{Request, header};

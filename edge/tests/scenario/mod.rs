@@ -58,7 +58,7 @@ impl World {
             .insert(path.into(), (status, "no-store", body.into()));
     }
 
-    fn answer(&self, request: OriginRequest) -> Result<OriginResponse<String>, Unanswered> {
+    fn answer(&self, request: &OriginRequest) -> Result<OriginResponse<String>, Unanswered> {
         self.asked.borrow_mut().push(request.clone());
         if self.down {
             return Err(Unanswered::Unreachable("connection refused".into()));
@@ -96,7 +96,7 @@ impl Platform for World {
         plan.wants
             .into_iter()
             .map(|want| match want {
-                Want::Origin(request) => Answer::Origin(self.answer(request)),
+                Want::Origin(request) => Answer::Origin(self.answer(&request)),
                 other => panic!("the world has no answer to {other:?}"),
             })
             .collect()

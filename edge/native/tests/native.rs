@@ -1,0 +1,105 @@
+//! The native edge before a real origin on a socket.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops here")]
+
+use axum::{Router, http::HeaderMap, routing::get};
+use http::{Request, StatusCode};
+use http_body_util::BodyExt as _;
+use selvedge_edge::Edge;
+use selvedge_edge_native::{Native, OriginError, router};
+use selvedge_token::{Jwk, JwkSet, Minter, SigningKey};
+use tower::ServiceExt as _;
+
+fn key() -> Jwk {
+    Jwk::symmetric("k", &[1; 32])
+}
+
+fn token() -> String {
+    Minter::new()
+        .mint(&SigningKey::from_jwk(&key()).unwrap())
+        .unwrap()
+}
+
+fn edge(origin: &str) -> Router {
+    let keys = serde_json::to_string(&JwkSet { keys: vec![key()] }).unwrap();
+    router(Edge::new(&keys, "{}").unwrap(), Native::new(origin).unwrap())
+}
+
+/// An origin that plays back what it was asked for.
+async fn origin() -> String {
+    let echo = |uri: http::Uri, headers: HeaderMap| async move {
+        let range = headers
+            .get("range")
+            .map(|range| range.to_str().unwrap().to_owned());
+        (
+            [("cache-control", "public, max-age=9")],
+            format!("{uri} {range:?} {}", headers.contains_key("cookie")),
+        )
+    };
+    let router = Router::new()
+        .route("/live/c/index.m3u8", get(|| async { "#EXTM3U\nv.m3u8\n" }))
+        .route("/live/c/long.m3u8", get(|| async { "#\n".repeat(3 << 20) }))
+        .fallback(get(echo));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    format!("http://{address}/")
+}
+
+async fn send(edge: Router, request: http::request::Builder) -> (StatusCode, String, HeaderMap) {
+    let response = edge
+        .oneshot(request.body(axum::body::Body::empty()).unwrap())
+        .await
+        .unwrap();
+    let (parts, body) = response.into_parts();
+    let text = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
+    (parts.status, text, parts.headers)
+}
+
+#[tokio::test]
+async fn media_passes_with_its_range_and_without_the_viewers_headers() {
+    let request = Request::get(format!("/t/{}/live/c/v/0-1.m4s?x=1", token()))
+        .header("Host", "edge.example")
+        .header("Range", "bytes=0-9")
+        .header("Cookie", "a=b");
+    let (status, body, headers) = send(edge(&origin().await), request).await;
+    assert_eq!(
+        (status, body.as_str()),
+        (StatusCode::OK, "/live/c/v/0-1.m4s Some(\"bytes=0-9\") false")
+    );
+    assert_eq!(headers["cache-control"], "private, max-age=9");
+}
+
+#[tokio::test]
+async fn a_playlist_is_rewritten_and_one_beyond_the_bound_is_not_read() {
+    let origin = origin().await;
+    let get = |path: &str| Request::get(format!("{path}?CAT={}", token())).header("Host", "e");
+    let (_, body, _) = send(edge(&origin), get("/live/c/index.m3u8")).await;
+    assert_eq!(body, format!("#EXTM3U\n/t/{}/live/c/v.m3u8\n", token()));
+    let (status, body, _) = send(edge(&origin), get("/live/c/long.m3u8")).await;
+    assert_eq!(status, StatusCode::BAD_GATEWAY);
+    assert!(body.contains("urn:selvedge:error:origin-document"), "{body}");
+}
+
+#[tokio::test]
+async fn an_origin_that_is_away_is_a_502_with_a_reason_for_programs() {
+    // A port that was free a moment ago.
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let request = Request::get(format!("/t/{}/live/c/v/0-1.m4s", token())).header("Host", "e");
+    let (status, body, _) = send(edge(&format!("http://127.0.0.1:{port}")), request).await;
+    assert_eq!(status, StatusCode::BAD_GATEWAY);
+    assert!(body.contains("urn:selvedge:error:origin-unreachable"), "{body}");
+}
+
+#[test]
+fn an_origin_that_is_no_url_is_refused_with_the_fix() {
+    for bad in ["127.0.0.1:8080", "ftp://h", "http://h/?x", ""] {
+        let error = Native::new(bad).unwrap_err();
+        assert!(matches!(error, OriginError::Url { .. }), "{bad}");
+        assert!(error.to_string().contains("such as http://127.0.0.1:8080"));
+    }
+}

@@ -1,0 +1,220 @@
+//! A bounded HTTP listener for an axum router: HTTP/1.1 and HTTP/2 on one port, with a cap on connections, on
+//! headers and on the time that a header may take, and a graceful stop.
+//!
+//! axum's own `serve` has none of these bounds. A server that faces encoders and players needs each: without
+//! them ten thousand idle connections, or one header that never ends, take the memory of the channels on air.
+
+#![forbid(unsafe_code)]
+
+use std::{io, time::Duration};
+
+use axum::Router;
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::{conn::auto::Builder, graceful::GracefulShutdown},
+    service::TowerToHyperService,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+};
+
+/// What a listener takes at most.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Limits {
+    /// Open connections; one more is closed at once, so that its peer tries elsewhere rather than waits.
+    pub connections: usize,
+    /// All headers of a request together, in bytes. A longer one is answered 431.
+    pub header_bytes: usize,
+    /// Header fields of a request.
+    pub header_fields: usize,
+    /// How long a connection may take to send a whole header, and how long it may stay idle.
+    pub header_time: Duration,
+    /// How long requests that are under way may take to end once a stop was asked for.
+    pub drain_time: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 16_384,
+            header_bytes: 64 << 10,
+            header_fields: 128,
+            header_time: Duration::from_secs(30),
+            drain_time: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Serves `router` until `stop` completes; then takes no new connection, lets requests under way end within
+/// [`Limits::drain_time`], and returns.
+pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: impl Future<Output = ()>) {
+    let permits = std::sync::Arc::new(Semaphore::new(limits.connections));
+    let builder = builder(limits);
+    let graceful = GracefulShutdown::new();
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = &mut stop => break,
+        };
+        let stream = match accepted {
+            Ok((stream, _peer)) => stream,
+            Err(error) => {
+                // Out of file descriptors, or the peer gave up: neither is a reason to stop serving the others.
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                continue;
+            }
+        };
+        let Ok(permit) = permits.clone().try_acquire_owned() else {
+            tracing::warn!(limit = limits.connections, "too many connections: one was closed");
+            continue;
+        };
+        if let Err(error) = prepare(&stream) {
+            tracing::debug!(%error, "socket options");
+        }
+        let service = TowerToHyperService::new(router.clone());
+        let connection = builder
+            .serve_connection(TokioIo::new(stream), service)
+            .into_owned();
+        let watched = graceful.watch(connection);
+        tokio::spawn(async move {
+            if let Err(error) = watched.await {
+                // Peers that go away or speak nonsense: their business, of interest in detail only.
+                tracing::debug!(%error, "connection ended");
+            }
+            drop(permit);
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(limits.drain_time, graceful.shutdown())
+        .await
+        .is_err()
+    {
+        tracing::info!("connections that did not end in time were closed");
+    }
+}
+
+fn builder(limits: Limits) -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.header_time)
+        .max_buf_size(limits.header_bytes)
+        .max_headers(limits.header_fields)
+        .pipeline_flush(true);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(limits.header_time)
+        .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
+        .max_concurrent_streams(256);
+    builder
+}
+
+/// Chunks of a live segment are small and late ones are worth nothing: no waiting for more to send with them.
+fn prepare(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        sync::oneshot,
+    };
+
+    use super::*;
+
+    async fn start(
+        limits: Limits,
+    ) -> (
+        std::net::SocketAddr,
+        oneshot::Sender<()>,
+        tokio::task::JoinHandle<()>,
+    ) {
+        let router = Router::new().route("/", get(|| async { "here" }));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let server = tokio::spawn(serve(listener, router, limits, async {
+            let _ = stopped.await;
+        }));
+        (address, stop, server)
+    }
+
+    async fn exchange(address: std::net::SocketAddr, request: &[u8]) -> String {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        // The server may answer and close before everything is written.
+        let _ = stream.write_all(request).await;
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    #[tokio::test]
+    async fn a_header_of_a_megabyte_is_refused_and_the_next_request_is_served() {
+        let (address, _stop, _server) = start(Limits::default()).await;
+        let huge = format!("GET / HTTP/1.1\r\nHost: h\r\nX: {}\r\n\r\n", "a".repeat(1 << 20));
+        let answer = exchange(address, huge.as_bytes()).await;
+        assert!(
+            answer.is_empty() || answer.starts_with("HTTP/1.1 431"),
+            "{answer}"
+        );
+        let answer = exchange(address, b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").await;
+        assert!(
+            answer.starts_with("HTTP/1.1 200") && answer.ends_with("here"),
+            "{answer}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_connection_beyond_the_cap_is_closed_at_once_and_those_within_live_on() {
+        let (address, _stop, _server) = start(Limits {
+            connections: 2,
+            ..Limits::default()
+        })
+        .await;
+        let mut within = TcpStream::connect(address).await.unwrap();
+        let _idle = TcpStream::connect(address).await.unwrap();
+        // Both hold their permits once the first was answered.
+        within
+            .write_all(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+            .await
+            .unwrap();
+        let mut first = [0; 15];
+        within.read_exact(&mut first).await.unwrap();
+        assert_eq!(&first, b"HTTP/1.1 200 OK");
+        let answer = exchange(address, b"GET / HTTP/1.1\r\nHost: h\r\n\r\n").await;
+        assert_eq!(answer, "");
+        within
+            .write_all(b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+            .await
+            .unwrap();
+        let mut rest = String::new();
+        within.read_to_string(&mut rest).await.unwrap();
+        assert!(rest.ends_with("here"));
+    }
+
+    #[tokio::test]
+    async fn a_header_that_never_ends_is_cut_off() {
+        let limits = Limits {
+            header_time: Duration::from_millis(50),
+            ..Limits::default()
+        };
+        let (address, _stop, _server) = start(limits).await;
+        let answer = exchange(address, b"GET / HTTP/1.1\r\nHost: h\r\nX: ").await;
+        assert!(!answer.contains("200"), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn a_stop_ends_the_listener() {
+        let (address, stop, server) = start(Limits::default()).await;
+        stop.send(()).unwrap();
+        server.await.unwrap();
+        assert!(TcpStream::connect(address).await.is_err());
+    }
+}
