@@ -26,10 +26,10 @@ export class Keys {
     writeFileSync(this.privatePath, JSON.stringify({ ...jwk, d }), { mode: 0o600 });
   }
 
-  /** A token for everything below a path. */
+  /** A token for everything below a path; a negative time to live has passed already. */
   mint(pathPrefix, ttl = '1h') {
-    const args = ['token', 'mint', '--key', this.privatePath, '--path-prefix', pathPrefix, '--ttl', ttl];
-    return execFileSync(selvedge(), args, { encoding: 'utf8' }).trim();
+    const args = ['--key', this.privatePath, '--path-prefix', pathPrefix, `--ttl=${ttl}`];
+    return execFileSync(selvedge(), ['token', 'mint', ...args], { encoding: 'utf8' }).trim();
   }
 }
 

@@ -8,8 +8,6 @@ import { answers, freePort, until } from './processes.mjs';
 /** A small ladder: three browsers' worth of decoding and an encoder share two cores. */
 export const SMALL_LADDER = '320x180@300k,192x108@120k';
 
-const SITE = JSON.stringify({ cors_origins: ['*'], server_timing: true });
-
 /** Starts `selvedge origin` on a data folder of its own. */
 export async function startOrigin(stage) {
   const port = await freePort();
@@ -57,14 +55,12 @@ export const EDGES = ['native', 'workerd', 'viceroy'];
 async function startNative(stage, origin, keys) {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  const config = join(temporaryFolder(stage), 'selvedge.toml');
-  writeFileSync(config, '[edge.site]\ncors_origins = ["*"]\nserver_timing = true\n');
   const part = await stage.start({
     name: 'edge-native',
     command: paths.selvedge(),
     args: [
-      ...['edge', '--config', config, '--listen', `127.0.0.1:${port}`],
-      ...['--origin', origin, '--keys', keys.publicPath],
+      ...['edge', '--listen', `127.0.0.1:${port}`, '--origin', origin],
+      ...['--keys', keys.publicPath, '--server-timing'],
     ],
     ready: () => answers(`${url}/healthz`),
   });
@@ -82,7 +78,7 @@ async function startWorkerd(stage, origin, keys) {
   cpSync(paths.cloudflareBuild(), join(folder, 'edge/cloudflare/build'), { recursive: true });
   const config = readFileSync(join(paths.ROOT, 'wrangler.toml'), 'utf8');
   writeFileSync(join(folder, 'wrangler.toml'), withoutTable(config, 'build'));
-  const variables = { ORIGIN: origin, CAT_KEYS: keys.publicJson, SITE };
+  const variables = { ORIGIN: origin, CAT_KEYS: keys.publicJson };
   writeFileSync(
     join(folder, '.dev.vars'),
     Object.entries(variables)
@@ -115,18 +111,10 @@ async function startViceroy(stage, origin, keys) {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const folder = temporaryFolder(stage);
-  const config = readFileSync(join(paths.ROOT, 'fastly.toml'), 'utf8');
-  const local = config
-    .slice(0, config.search(/^\[local_server/m))
-    .concat(
-      '[local_server]\n',
-      `[local_server.backends.origin]\nurl = ${JSON.stringify(origin)}\n`,
-      '[[local_server.secret_stores.selvedge]]\nkey = "CAT_KEYS"\n',
-      `data = ${JSON.stringify(keys.publicJson)}\n`,
-      '[local_server.config_stores.selvedge]\nformat = "inline-toml"\n',
-      `[local_server.config_stores.selvedge.contents]\nSITE = ${JSON.stringify(SITE)}\n`,
-    );
-  writeFileSync(join(folder, 'fastly.toml'), local);
+  let config = readFileSync(join(paths.ROOT, 'fastly.toml'), 'utf8');
+  config = replaced(config, /(\[local_server\.backends\.origin\]\s+url = ).*/, origin);
+  config = replaced(config, /(key = "CAT_KEYS"\s+data = ).*/, keys.publicJson);
+  writeFileSync(join(folder, 'fastly.toml'), config);
   const part = await stage.start({
     name: 'edge-viceroy',
     command: paths.viceroy(),
@@ -137,6 +125,12 @@ async function startViceroy(stage, origin, keys) {
     ready: () => answers(`${url}/healthz`),
   });
   return { url, part };
+}
+
+/** A TOML document in which the value after a pattern's first group is another one. */
+function replaced(toml, pattern, value) {
+  if (!pattern.test(toml)) throw new Error(`no ${pattern} to replace`);
+  return toml.replace(pattern, (_all, key) => `${key}${JSON.stringify(value)}`);
 }
 
 /** A TOML document without one table. */
