@@ -1,6 +1,6 @@
 //! Gather: what a request needs of the world, as data.
 
-use http::{HeaderMap, Method, header};
+use http::{HeaderMap, HeaderValue, Method, header};
 
 use crate::{
     authorise::Authorised,
@@ -17,6 +17,8 @@ const PASSED_ON: [header::HeaderName; 3] = [header::RANGE, header::IF_NONE_MATCH
 pub(crate) fn plan(authorised: &Authorised, viewer: &HeaderMap) -> Plan {
     let routed = &authorised.routed;
     let mut headers = HeaderMap::new();
+    // Hosts differ in what they accept by themselves, and an encoded document cannot be rewritten.
+    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     let read = if must_rewrite(authorised) {
         // What is stored of a rewritten document is not what the viewer has: no conditions, no ranges.
         Read::Bytes { limit: MAX_DOCUMENT }
