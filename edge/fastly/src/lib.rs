@@ -1,1 +1,0 @@
-//! The Selvedge edge on Fastly Compute
