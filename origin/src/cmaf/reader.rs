@@ -1,0 +1,224 @@
+//! From bytes in any split to init segments and chunks.
+
+use std::collections::VecDeque;
+
+use bytes::{Bytes, BytesMut};
+
+use super::boxes::{self, Box4, Header};
+use super::moof::{Fragment, Prft, moof, prft};
+use super::{Error, FourCc, Init};
+
+/// Bounds on what one body may make the reader hold, in bytes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Limits {
+    /// An init segment.
+    pub init: u64,
+    /// A chunk with all boxes before its `mdat`.
+    pub chunk: u64,
+}
+
+/// One CMAF chunk: everything from the end of the one before to the end of its `mdat`, as it came.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Chunk {
+    /// The bytes, `styp`, `prft`, `emsg` and such included.
+    pub bytes: Bytes,
+    /// Offset of its first byte in the body.
+    pub at: u64,
+    /// What `moof` says.
+    pub fragment: Fragment,
+    /// The `prft` before the `moof`, if any.
+    pub prft: Option<Prft>,
+    /// A `styp` stood before this chunk.
+    pub styp: bool,
+    /// That `styp` carried the brand `lmsg`: the segment is the track's last.
+    pub last: bool,
+}
+
+/// What the reader found.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// An init segment (CMAF header): `ftyp` and `moov`.
+    Init(Box<Init>),
+    /// A chunk is complete.
+    Chunk(Chunk),
+    /// An `mfra` says that the track ended.
+    End,
+}
+
+/// A streaming reader of one body. Events are the same whatever the split of the bytes.
+#[derive(Debug)]
+pub struct Reader {
+    limits: Limits,
+    buffer: BytesMut,
+    /// Where in `buffer` the next unread box starts.
+    scan: usize,
+    /// Offset of `buffer`'s first byte in the body.
+    offset: u64,
+    fragment: Option<Fragment>,
+    prft: Option<Prft>,
+    styp: bool,
+    last: bool,
+    events: VecDeque<Event>,
+}
+
+impl Reader {
+    /// A reader at the start of a body.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            buffer: BytesMut::new(),
+            scan: 0,
+            offset: 0,
+            fragment: None,
+            prft: None,
+            styp: false,
+            last: false,
+            events: VecDeque::new(),
+        }
+    }
+
+    /// Takes the next bytes of the body.
+    ///
+    /// # Errors
+    /// [`Error`] as soon as the bytes cannot become CMAF within the limits. Events found before stay.
+    pub fn push(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.buffer.extend_from_slice(bytes);
+        while let Some(header) = boxes::header(self.unread(), self.at())? {
+            if header.size == 0 && &header.name != b"mdat" {
+                return Err(self.malformed(header.name, "only 'mdat' may reach to the end of the body"));
+            }
+            self.check_size(header)?;
+            let Ok(size) = usize::try_from(header.size) else { return Ok(()) };
+            if size == 0 || self.unread().len() < size {
+                return Ok(());
+            }
+            self.take(header, size)?;
+        }
+        Ok(())
+    }
+
+    /// Says that the body is complete.
+    ///
+    /// # Errors
+    /// [`Error::Truncated`] when it ends inside a box, [`Error::Malformed`] when a `moof` has no `mdat`.
+    pub fn finish(&mut self) -> Result<(), Error> {
+        match boxes::header(self.unread(), self.at())? {
+            Some(header) if header.size == 0 => self.take(header, self.unread().len()),
+            Some(header) => Err(Error::Truncated {
+                name: FourCc(header.name),
+                at: self.at(),
+                missing: header.size.saturating_sub(self.unread().len() as u64),
+            }),
+            None if !self.unread().is_empty() => Err(Error::Truncated {
+                name: FourCc([0; 4]),
+                at: self.at(),
+                missing: 8_u64.saturating_sub(self.unread().len() as u64).max(1),
+            }),
+            None if self.fragment.is_some() => {
+                Err(Error::Malformed { name: FourCc(*b"moof"), at: self.at(), reason: "no 'mdat' follows it" })
+            }
+            None => {
+                // A lone `styp` with `lmsg` ends the track as well.
+                if std::mem::take(&mut self.last) {
+                    self.events.push_back(Event::End);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// The next event, oldest first.
+    pub fn next_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// Bytes held for a chunk or init segment that is not complete.
+    pub fn held(&self) -> usize {
+        self.buffer.len()
+    }
+
+    fn unread(&self) -> &[u8] {
+        self.buffer.get(self.scan..).unwrap_or_default()
+    }
+
+    fn at(&self) -> u64 {
+        self.offset + self.scan as u64
+    }
+
+    fn malformed(&self, name: [u8; 4], reason: &'static str) -> Error {
+        Error::Malformed { name: FourCc(name), at: self.at(), reason }
+    }
+
+    fn check_size(&self, header: Header) -> Result<(), Error> {
+        let limit = if &header.name == b"moov" { self.limits.init } else { self.limits.chunk };
+        let size = if header.size == 0 { self.unread().len() as u64 } else { header.size };
+        let total = size.saturating_add(self.scan as u64);
+        if total > limit {
+            return Err(Error::TooLarge { name: FourCc(header.name), at: self.at(), size: total, limit });
+        }
+        Ok(())
+    }
+
+    /// Reads the whole box of `size` bytes at `scan`.
+    fn take(&mut self, header: Header, size: usize) -> Result<(), Error> {
+        let at = self.at();
+        let end = self.scan + size;
+        let found = Box4::new(header, at, self.buffer.get(self.scan..end).unwrap_or_default());
+        match &header.name {
+            b"ftyp" => {}
+            b"styp" => {
+                self.styp = true;
+                self.last = self.last || found.rest(8).chunks_exact(4).any(|brand| brand == b"lmsg");
+            }
+            b"moov" => {
+                if self.fragment.is_some() {
+                    return Err(found.error("it stands between 'moof' and 'mdat'"));
+                }
+                let mut init = Init::read(&found)?;
+                let bytes = self.cut(end);
+                init.bytes = bytes;
+                self.events.push_back(Event::Init(Box::new(init)));
+                return Ok(());
+            }
+            b"prft" => self.prft = Some(prft(&found)?),
+            b"moof" => {
+                if self.fragment.is_some() {
+                    return Err(found.error("the 'moof' before it has no 'mdat'"));
+                }
+                self.fragment = Some(moof(&found)?);
+            }
+            b"mdat" => {
+                let Some(fragment) = self.fragment.take() else {
+                    return Err(found.error("no 'moof' stands before it"));
+                };
+                let payload = (size as u64).saturating_sub(header.length as u64);
+                if fragment.size.is_some_and(|named| named > payload) {
+                    return Err(found.error("the 'moof' before it names more bytes than it holds"));
+                }
+                let at = self.offset;
+                let bytes = self.cut(end);
+                let (styp, last) = (std::mem::take(&mut self.styp), std::mem::take(&mut self.last));
+                let prft = self.prft.take();
+                self.events.push_back(Event::Chunk(Chunk { bytes, at, fragment, prft, styp, last }));
+                return Ok(());
+            }
+            b"mfra" => {
+                self.cut(end);
+                self.events.push_back(Event::End);
+                return Ok(());
+            }
+            name if !name.iter().all(|b| b.is_ascii_graphic() || *b == b' ' || *b == 0xa9) => {
+                return Err(found.error("this is not a box type"));
+            }
+            _ => {}
+        }
+        self.scan = end;
+        Ok(())
+    }
+
+    fn cut(&mut self, end: usize) -> Bytes {
+        self.scan = 0;
+        self.offset += end as u64;
+        self.buffer.split_to(end).freeze()
+    }
+}

@@ -1,0 +1,149 @@
+//! The origin's part of the configuration file.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+
+/// How the origin is set up: the table `[origin]` of the configuration file. Every key has a default.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Address to listen on. Default `127.0.0.1:8080`.
+    pub listen: SocketAddr,
+    /// Folder of the object store. Default `selvedge-data`.
+    pub data: PathBuf,
+    /// Seconds of media that live playlists and MPDs list, and that are kept in memory. Default 60.
+    pub window_s: u32,
+    /// Seconds for which a segment can still be fetched after it left the window. Default 120.
+    pub retention_s: u32,
+    /// Nominal segment duration in milliseconds. Default 0: found from the first segments.
+    pub segment_duration_ms: u32,
+    /// `EXT-X-TARGETDURATION` in seconds. Default 0: the nominal duration with 20 % headroom, rounded, or
+    /// the longest of the first segments if that is more. It never changes in a channel's life, so set it
+    /// for encoders whose segments vary by more than that.
+    pub target_duration_s: u32,
+    /// How long a channel's documents are held back for a track that has an init segment but no media,
+    /// in milliseconds. Default 10000.
+    pub start_patience_ms: u32,
+    /// Value of `Access-Control-Allow-Origin` on what viewers fetch; empty sends none, because the edge
+    /// answers for that. Default empty.
+    pub cors_origin: String,
+    /// Bounds on what peers may make the origin hold.
+    pub limits: Limits,
+}
+
+/// Bounds on what peers may make the origin hold: the table `[origin.limits]`.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Channels. Default 200.
+    pub channels: u32,
+    /// Tracks of one channel. Default 32.
+    pub tracks: u32,
+    /// Bytes of one segment. Default 64 MiB.
+    pub segment_bytes: u64,
+    /// Bytes of one init segment. Default 1 MiB.
+    pub init_bytes: u64,
+    /// Bytes of one pushed MPD or playlist. Default 2 MiB.
+    pub manifest_bytes: u64,
+    /// Bytes of one channel's window in memory; the oldest segments leave memory (not the store) beyond it.
+    /// Default 512 MiB.
+    pub window_bytes: u64,
+    /// Connections open at one time; more wait in the kernel's queue. Default 4096.
+    pub connections: u32,
+    /// Bytes of a request's line and headers, at least 8192. Default 65536.
+    pub header_bytes: u32,
+    /// Header fields of a request. Default 64.
+    pub headers: u32,
+    /// Seconds in which a request's header must have come, counted from the end of the answer before it: it
+    /// is also how long a kept-alive connection may rest, and encoders rest for a segment. Default 30.
+    pub header_timeout_s: u32,
+    /// Seconds for which a body may stand still. Encoders that push whole segments open the request a segment
+    /// ahead, so keep it above three segments. Default 20.
+    pub body_idle_s: u32,
+    /// Seconds that requests under way get at a graceful stop. Default 5.
+    pub drain_s: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            data: PathBuf::from("selvedge-data"),
+            window_s: 60,
+            retention_s: 120,
+            segment_duration_ms: 0,
+            target_duration_s: 0,
+            start_patience_ms: 10_000,
+            cors_origin: String::new(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            channels: 200,
+            tracks: 32,
+            segment_bytes: 64 << 20,
+            init_bytes: 1 << 20,
+            manifest_bytes: 2 << 20,
+            window_bytes: 512 << 20,
+            connections: 4096,
+            header_bytes: 65_536,
+            headers: 64,
+            header_timeout_s: 30,
+            body_idle_s: 20,
+            drain_s: 5,
+        }
+    }
+}
+
+impl Config {
+    /// Checks what types cannot: bounds that would leave nothing to serve.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with the key and the fix.
+    pub fn check(&self) -> Result<(), Error> {
+        let refuse = |key, reason: &str| Err(Error::Config { key, reason: reason.to_owned() });
+        if self.window_s < 10 {
+            return refuse("window_s", "must be at least 10: players buffer three segments");
+        }
+        if self.limits.header_bytes < 8192 {
+            return refuse("limits.header_bytes", "must be at least 8192");
+        }
+        if self.limits.headers == 0 || self.limits.connections == 0 || self.limits.channels == 0 {
+            return refuse("limits", "`headers`, `connections` and `channels` must be at least 1");
+        }
+        if self.limits.body_idle_s == 0 || self.limits.header_timeout_s == 0 {
+            return refuse("limits", "`body_idle_s` and `header_timeout_s` must be at least 1");
+        }
+        if http::HeaderValue::from_str(&self.cors_origin).is_err() {
+            return refuse("cors_origin", "is not a header value: use \"*\" or one origin");
+        }
+        Ok(())
+    }
+
+    pub(crate) fn body_idle(&self) -> Duration {
+        Duration::from_secs(u64::from(self.limits.body_idle_s))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_table_is_the_default_and_a_wrong_key_is_named() {
+        assert_eq!(toml::from_str::<Config>("").unwrap(), Config::default());
+        let wrong = toml::from_str::<Config>("windows_s = 3").unwrap_err().to_string();
+        assert!(wrong.contains("windows_s") && wrong.contains("window_s"), "{wrong}");
+        let short = Config { window_s: 2, ..Config::default() }.check().unwrap_err().to_string();
+        assert_eq!(short, "configuration: `window_s` must be at least 10: players buffer three segments");
+    }
+}

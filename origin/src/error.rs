@@ -1,0 +1,187 @@
+//! What can go wrong, and what the peer is told.
+
+use http::StatusCode;
+
+use crate::cmaf;
+
+/// Why a request was refused or the origin could not start.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The name in the path is not one that a channel may have.
+    #[error("channel name {name:?} is not usable: use 1 to 64 of A-Z a-z 0-9 . _ -, not starting with a dot")]
+    ChannelName {
+        /// The name as it came.
+        name: String,
+    },
+    /// No such channel.
+    #[error("no channel {channel:?} has been pushed to this origin")]
+    UnknownChannel {
+        /// The name asked for.
+        channel: String,
+    },
+    /// No such track in the channel.
+    #[error("channel {channel:?} has no track {track:?}")]
+    UnknownTrack {
+        /// The channel asked for.
+        channel: String,
+        /// The track asked for.
+        track: String,
+    },
+    /// The segment never was, or is past the retention time.
+    #[error("track {track:?} holds no object {name:?}: not pushed, or past retention")]
+    UnknownSegment {
+        /// The track asked for.
+        track: String,
+        /// The object asked for.
+        name: String,
+    },
+    /// No route has this path.
+    #[error("nothing is served at {path:?}")]
+    UnknownPath {
+        /// The path asked for.
+        path: String,
+    },
+    /// The route exists, for other methods.
+    #[error("{method} is not allowed here: allowed are {allowed}")]
+    Method {
+        /// The method that came.
+        method: String,
+        /// The methods that would do.
+        allowed: &'static str,
+    },
+    /// The channel exists, but not every track has media yet.
+    #[error("channel {channel:?} is starting: waiting for media of {waiting_for}")]
+    ChannelStarting {
+        /// The channel asked for.
+        channel: String,
+        /// The tracks without media, or what else is missing.
+        waiting_for: String,
+    },
+    /// The body is not well-formed CMAF.
+    #[error("{0}")]
+    BadMedia(#[from] cmaf::Error),
+    /// A media segment came before its track's init segment.
+    #[error("track {track:?} has no init segment yet: send the CMAF header first, then this object again")]
+    NoInit {
+        /// The track pushed to.
+        track: String,
+    },
+    /// Well-formed, but nothing that this origin can package.
+    #[error("{reason}")]
+    Unsupported {
+        /// What is not supported, and what to do instead.
+        reason: String,
+    },
+    /// A bound of the configuration was met.
+    #[error("{what} exceeds the limit of {limit} (`{key}`)")]
+    Limit {
+        /// What was too large or too many.
+        what: &'static str,
+        /// The bound.
+        limit: u64,
+        /// The configuration key of the bound.
+        key: &'static str,
+    },
+    /// The sender stopped in the middle of a body.
+    #[error("the body broke off or stood still after {received} bytes")]
+    BrokenBody {
+        /// Bytes that had come.
+        received: u64,
+    },
+    /// `Range` names nothing inside the object.
+    #[error("the range lies outside the object's {length} bytes")]
+    Range {
+        /// The object's length in bytes.
+        length: u64,
+    },
+    /// The object store failed.
+    #[error("object store: {action} {path:?}: {reason}")]
+    Store {
+        /// What was tried.
+        action: &'static str,
+        /// The object's path.
+        path: String,
+        /// The store's own words.
+        reason: String,
+    },
+    /// A configuration value that cannot be used.
+    #[error("configuration: `{key}` {reason}")]
+    Config {
+        /// The key.
+        key: &'static str,
+        /// What is wrong with it, and the fix.
+        reason: String,
+    },
+    /// The listener failed.
+    #[error("network: {reason}")]
+    Network {
+        /// The system's own words.
+        reason: String,
+    },
+}
+
+impl Error {
+    /// The HTTP status that the peer gets.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::ChannelName { .. } | Self::BadMedia(_) | Self::BrokenBody { .. } => StatusCode::BAD_REQUEST,
+            Self::UnknownChannel { .. }
+            | Self::UnknownTrack { .. }
+            | Self::UnknownSegment { .. }
+            | Self::UnknownPath { .. }
+            | Self::ChannelStarting { .. } => StatusCode::NOT_FOUND,
+            Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::NoInit { .. } => StatusCode::PRECONDITION_FAILED,
+            Self::Unsupported { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Limit { key, .. } if key.ends_with("_bytes") => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Limit { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::Range { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
+            Self::Store { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Config { .. } | Self::Network { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The last part of the problem type `urn:selvedge:error:<slug>` (RFC 9457 §3.1.1).
+    pub fn slug(&self) -> &'static str {
+        match self {
+            Self::ChannelName { .. } => "bad-channel-name",
+            Self::UnknownChannel { .. } => "unknown-channel",
+            Self::UnknownTrack { .. } => "unknown-track",
+            Self::UnknownSegment { .. } => "unknown-segment",
+            Self::UnknownPath { .. } => "unknown-path",
+            Self::Method { .. } => "method-not-allowed",
+            Self::ChannelStarting { .. } => "channel-starting",
+            Self::BadMedia(_) => "bad-media",
+            Self::NoInit { .. } => "no-init",
+            Self::Unsupported { .. } => "unsupported-media",
+            Self::Limit { key, .. } if key.ends_with("_bytes") => "body-too-large",
+            Self::Limit { .. } => "limit",
+            Self::BrokenBody { .. } => "broken-body",
+            Self::Range { .. } => "range",
+            Self::Store { .. } => "store",
+            Self::Config { .. } | Self::Network { .. } => "internal",
+        }
+    }
+
+    /// The short sentence of the problem document.
+    pub fn title(&self) -> &'static str {
+        match self {
+            Self::ChannelName { .. } => "The channel name is not usable.",
+            Self::UnknownChannel { .. } => "There is no such channel.",
+            Self::UnknownTrack { .. } => "The channel has no such track.",
+            Self::UnknownSegment { .. } => "The track has no such segment.",
+            Self::UnknownPath { .. } => "Nothing is served at this path.",
+            Self::Method { .. } => "The method is not allowed here.",
+            Self::ChannelStarting { .. } => "The channel is starting.",
+            Self::BadMedia(_) => "The body is not valid CMAF.",
+            Self::NoInit { .. } => "The track has no init segment yet.",
+            Self::Unsupported { .. } => "The media is not supported.",
+            Self::Limit { .. } => "A limit of this origin was met.",
+            Self::BrokenBody { .. } => "The body broke off.",
+            Self::Range { .. } => "The range lies outside the object.",
+            Self::Store { .. } => "The object store is unavailable.",
+            Self::Config { .. } | Self::Network { .. } => "The origin failed.",
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! Taking what encoders push: one request's bytes in, a channel's commits out.
+
+pub mod path;
+
+use std::sync::Arc;
+
+use crate::Error;
+use crate::cmaf::{self, Chunk, Event, FourCc, Init, Kind, Limits, Reader};
+use crate::media::{ClosedSegment, OpenSegment};
+use crate::time::UnixMillis;
+
+/// What a body is, by its first byte that is no white space.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Sniffed {
+    /// An MPD or an HLS playlist: text.
+    Manifest,
+    /// Boxes.
+    Media,
+}
+
+/// Tells text from boxes; `None` while only white space came.
+pub fn sniff(bytes: &[u8]) -> Option<Sniffed> {
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let first = text.iter().find(|byte| !byte.is_ascii_whitespace())?;
+    Some(if matches!(first, b'<' | b'#') { Sniffed::Manifest } else { Sniffed::Media })
+}
+
+/// Whether a pushed MPD or playlist says that the event is over. Nothing else in it is believed: the media
+/// itself says the rest.
+pub fn manifest_ends(text: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(text);
+    if let Some(mpd) = text.find("<MPD") {
+        let tag = text.get(mpd..).and_then(|rest| rest.split('>').next()).unwrap_or_default();
+        return tag.contains("type=\"static\"") || tag.contains("type='static'");
+    }
+    text.lines().any(|line| line.trim_end() == "#EXT-X-ENDLIST")
+}
+
+/// What a body of media brought.
+#[derive(Debug)]
+pub enum Step {
+    /// An init segment.
+    Init(Arc<Init>),
+    /// A segment is complete, or as complete as it will be.
+    Segment(Box<ClosedSegment>),
+    /// The track has ended.
+    End,
+}
+
+/// One body of media on its way in.
+#[derive(Debug)]
+pub struct Body {
+    reader: Reader,
+    init: Option<Arc<Init>>,
+    open: Option<OpenSegment>,
+    number: Option<u64>,
+    /// Cut at sync samples after this long, in nanoseconds: for bodies that carry more than one segment.
+    cut_after: Option<i64>,
+    segment_limit: u64,
+    received: u64,
+    had_media: bool,
+    had_init: bool,
+}
+
+impl Body {
+    /// A body at its start. `number` is the one in the object's name: a body without one may carry many
+    /// segments and is cut at sync samples after `cut_after` nanoseconds.
+    pub fn new(number: Option<u64>, limits: Limits, cut_after: i64) -> Self {
+        Self {
+            reader: Reader::new(limits),
+            init: None,
+            open: None,
+            number,
+            cut_after: number.is_none().then_some(cut_after),
+            segment_limit: limits.chunk,
+            received: 0,
+            had_media: false,
+            had_init: false,
+        }
+    }
+
+    /// Says which init segment the track has now. It counts until media or another init segment comes.
+    pub fn set_init(&mut self, init: Option<Arc<Init>>) {
+        if self.init.is_none() || !self.had_media && !self.had_init {
+            self.init = init;
+        }
+    }
+
+    /// Takes bytes that came at `now`; pushes onto `steps` what they complete.
+    ///
+    /// # Errors
+    /// [`Error::BadMedia`] and its kind. What was complete before stays in `steps`.
+    pub fn push(&mut self, bytes: &[u8], now: UnixMillis, steps: &mut Vec<Step>) -> Result<(), Error> {
+        self.received += bytes.len() as u64;
+        let pushed = self.reader.push(bytes);
+        self.drain(now, steps)?;
+        Ok(pushed?)
+    }
+
+    /// The sender ended the body.
+    ///
+    /// # Errors
+    /// [`Error::BadMedia`] when it ends inside a box; chunks that were whole become a cut-off segment.
+    pub fn finish(mut self, now: UnixMillis, steps: &mut Vec<Step>) -> Result<(), Error> {
+        let finished = self.reader.finish();
+        let drained = self.drain(now, steps);
+        let whole = finished.is_ok() && drained.is_ok();
+        self.close(whole, steps);
+        drained?;
+        Ok(finished?)
+    }
+
+    /// The connection broke, or the body went wrong: chunks that were whole become a cut-off segment.
+    pub fn abandon(mut self, steps: &mut Vec<Step>) {
+        self.close(false, steps);
+    }
+
+    /// Bytes that have come.
+    pub fn received(&self) -> u64 {
+        self.received
+    }
+
+    fn close(&mut self, whole: bool, steps: &mut Vec<Step>) {
+        if let Some(open) = self.open.take() {
+            steps.push(Step::Segment(Box::new(open.close(whole))));
+        }
+    }
+
+    fn drain(&mut self, now: UnixMillis, steps: &mut Vec<Step>) -> Result<(), Error> {
+        while let Some(event) = self.reader.next_event() {
+            match event {
+                Event::Init(init) => {
+                    self.close(true, steps);
+                    let init = Arc::new(*init);
+                    self.init = Some(Arc::clone(&init));
+                    self.had_init = true;
+                    steps.push(Step::Init(init));
+                }
+                Event::Chunk(chunk) => self.chunk(&chunk, now, steps)?,
+                Event::End => {
+                    self.close(true, steps);
+                    // ffmpeg's mp4 muxer and Shaka write an index at the end of every file; only a lone one is
+                    // an end of the event.
+                    if !self.had_media {
+                        steps.push(Step::End);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn chunk(&mut self, chunk: &Chunk, now: UnixMillis, steps: &mut Vec<Step>) -> Result<(), Error> {
+        self.had_media = true;
+        let Some(init) = self.init.clone() else { return Err(Error::NoInit { track: String::new() }) };
+        let is_full = |open: &OpenSegment, after| {
+            let syncs = init.kind != Kind::Video || chunk.fragment.starts_with_sync(init.default_flags);
+            let half = chunk.fragment.duration(init.default_duration) / 2;
+            syncs && open.span() + crate::time::ticks_to_nanos(half.cast_signed(), init.timescale) >= after
+        };
+        if self.open.as_ref().zip(self.cut_after).is_some_and(|(open, after)| is_full(open, after)) {
+            self.close(true, steps);
+        }
+        let outcome = match &mut self.open {
+            Some(open) if open.length() + chunk.bytes.len() as u64 > self.segment_limit => {
+                return Err(Error::Limit {
+                    what: "the segment",
+                    limit: self.segment_limit,
+                    key: "limits.segment_bytes",
+                });
+            }
+            Some(open) => open.append(chunk),
+            None => OpenSegment::open(Arc::clone(&init), chunk, self.number, now).map(|open| self.open = Some(open)),
+        };
+        outcome.map_err(|bad| {
+            Error::BadMedia(cmaf::Error::Malformed { name: FourCc(*b"moof"), at: chunk.at, reason: bad.reason() })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_told_from_boxes_by_its_bytes() {
+        assert_eq!(sniff(b"\r\n"), None);
+        assert_eq!(sniff(b"\xef\xbb\xbf<?xml"), Some(Sniffed::Manifest));
+        assert_eq!(sniff(b"#EXTM3U"), Some(Sniffed::Manifest));
+        assert_eq!(sniff(b"\0\0\0\x18ftyp"), Some(Sniffed::Media));
+    }
+
+    #[test]
+    fn only_a_static_mpd_or_an_endlist_ends_a_channel() {
+        assert!(manifest_ends(b"<?xml?>\n<MPD xmlns=\"x\" type=\"static\"><Period/></MPD>"));
+        assert!(!manifest_ends(b"<MPD type=\"dynamic\"><X type=\"static\"/></MPD>"));
+        assert!(manifest_ends(b"#EXTM3U\n#EXT-X-ENDLIST\r\n"));
+        assert!(!manifest_ends(b"#EXTM3U\n#EXTINF:2,\nEXT-X-ENDLIST.m4s\n"));
+    }
+}

@@ -1,0 +1,164 @@
+//! Which track an object belongs to, read off its path.
+//!
+//! The patterns of DASH-IF live media ingest and of what encoders really send:
+//! `Streams(<track>.cmfv)`, `Switching(<set>)/Streams(<track>)`, `<track>/init.mp4` and `<track>/<n>.m4s`,
+//! `init-stream0.m4s` and `chunk-stream0-00001.m4s`, `init.mp4` and `seg_00001.m4s`.
+//! What the object is, its bytes say; a name is never trusted for that.
+
+/// What an object's path says.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ObjectName {
+    /// The track, in characters that a URL and a file may have.
+    pub track: String,
+    /// The last number in the name: a segment's number or time.
+    pub number: Option<u64>,
+}
+
+impl ObjectName {
+    /// Reads the path below the channel, as it stood in the request (percent-encoded or not).
+    /// `None` when it names no object.
+    pub fn parse(rest: &str) -> Option<Self> {
+        let rest = percent_decode(rest);
+        let mut folders: Vec<&str> =
+            rest.split('/').map(str::trim).filter(|part| !part.is_empty() && inside(part, "Switching").is_none()).collect();
+        let file = folders.pop()?;
+        if let Some(track) = inside(file, "Streams") {
+            let (stem, _) = stem_of(track);
+            return Some(Self { track: clean(stem)?, number: None });
+        }
+        // `Streams(track)/<n>` is an object inside the track.
+        let folder = folders.last().map(|folder| inside(folder, "Streams").map_or(*folder, |track| stem_of(track).0));
+        let (stem, _) = stem_of(file);
+        let (name, is_init) = without_role(stem);
+        let (name, number) = if is_init { (name, None) } else { split_number(name) };
+        let track = match (folder, name) {
+            (Some(folder), "") => clean(folder)?,
+            (Some(folder), name) => clean(&format!("{folder}-{name}"))?,
+            (None, "") => "main".to_owned(),
+            (None, name) => clean(name)?,
+        };
+        Some(Self { track, number })
+    }
+}
+
+/// Whether a channel may have that name.
+pub fn is_channel_name(name: &str) -> bool {
+    (1..=MAX_NAME).contains(&name.len()) && !name.starts_with('.') && name.bytes().all(is_name_byte)
+}
+
+fn is_name_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-')
+}
+
+/// The text inside `<word>(…)`.
+fn inside<'a>(text: &'a str, word: &str) -> Option<&'a str> {
+    text.strip_prefix(word)?.strip_prefix('(')?.strip_suffix(')').map(str::trim)
+}
+
+fn stem_of(file: &str) -> (&str, &str) {
+    match file.rsplit_once('.') {
+        Some((stem, extension)) if !stem.is_empty() && EXTENSIONS.contains(&extension) => (stem, extension),
+        _ => (file, ""),
+    }
+}
+
+/// Takes the words off that say what an object is, not whose: `init-stream0` and `chunk-stream0-1`.
+fn without_role(stem: &str) -> (&str, bool) {
+    for role in ROLES {
+        let Some(rest) = stem.strip_prefix(role) else { continue };
+        if rest.is_empty() || rest.starts_with(['-', '_', '.']) || rest.bytes().all(|b| b.is_ascii_digit()) {
+            return (rest.trim_start_matches(['-', '_', '.']), role == "init" || role == "header");
+        }
+    }
+    match stem.strip_suffix("init").or_else(|| stem.strip_suffix("header")) {
+        Some(rest) if rest.ends_with(['-', '_', '.']) => (rest.trim_end_matches(['-', '_', '.']), true),
+        _ => (stem, false),
+    }
+}
+
+/// Splits the last run of digits off, when something that is not a letter stands before it.
+fn split_number(name: &str) -> (&str, Option<u64>) {
+    let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    let digits = name.get(stem.len()..).unwrap_or_default();
+    if digits.is_empty() || !(stem.is_empty() || stem.ends_with(['-', '_', '.'])) {
+        return (name, None);
+    }
+    (stem.trim_end_matches(['-', '_', '.']), digits.parse().ok())
+}
+
+fn clean(name: &str) -> Option<String> {
+    let kept: String =
+        name.chars().map(|c| if c.is_ascii() && is_name_byte(c as u8) { c } else { '-' }).take(MAX_NAME).collect();
+    let kept = kept.trim_start_matches(['.', '-']);
+    (!kept.is_empty()).then(|| kept.to_owned())
+}
+
+fn percent_decode(text: &str) -> String {
+    let hex = |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16));
+    let mut bytes = text.bytes();
+    let mut decoded = Vec::with_capacity(text.len());
+    while let Some(byte) = bytes.next() {
+        let mut ahead = bytes.clone();
+        match (byte, hex(ahead.next()), hex(ahead.next())) {
+            (b'%', Some(high), Some(low)) => {
+                decoded.push((high << 4 | low) as u8);
+                bytes = ahead;
+            }
+            _ => decoded.push(byte),
+        }
+    }
+    String::from_utf8_lossy(&decoded).into_owned()
+}
+
+const MAX_NAME: usize = 64;
+const EXTENSIONS: [&str; 14] = [
+    "cmfv", "cmfa", "cmft", "cmfm", "mp4", "m4v", "m4a", "m4s", "init", "header", "key", "ts", "mpd", "m3u8",
+];
+const ROLES: [&str; 7] = ["init", "header", "chunk", "segment", "seg", "media", "fragment"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_naming_pattern_names_its_track() {
+        let cases = [
+            ("Streams(video-180p.cmfv)", "video-180p", None),
+            ("Streams%28video%20180p.cmfv%29", "video-180p", None),
+            ("Switching(1)/Streams(audio.cmfa)", "audio", None),
+            ("Streams(v1.cmfv)/77.m4s", "v1", Some(77)),
+            ("video/init.cmfv", "video", None),
+            ("video/896605655.cmfv", "video", Some(896_605_655)),
+            ("video-720p/init.mp4", "video-720p", None),
+            ("video-720p/935000123.m4s", "video-720p", Some(935_000_123)),
+            ("init-stream0.m4s", "stream0", None),
+            ("chunk-stream0-00001.m4s", "stream0", Some(1)),
+            ("chunk-stream1-22978624000000.m4s", "stream1", Some(22_978_624_000_000)),
+            ("init.mp4", "main", None),
+            ("seg_00001.m4s", "main", Some(1)),
+            ("seg00001.m4s", "main", Some(1)),
+            ("a/init.mp4", "a", None),
+            ("a/0.m4s", "a", Some(0)),
+            ("stream_0_init.mp4", "stream_0", None),
+            ("stream_0_00007.m4s", "stream_0", Some(7)),
+            ("video-720p.cmfv", "video-720p", None),
+        ];
+        for (path, track, number) in cases {
+            let name = ObjectName::parse(path).unwrap();
+            assert_eq!((name.track.as_str(), name.number), (track, number), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_path_cannot_leave_its_channel() {
+        for path in ["../../etc/passwd", "%2e%2e/%2e%2e/x.m4s", "..", "a/../../b.mp4", "/", ""] {
+            if let Some(name) = ObjectName::parse(path) {
+                assert!(!name.track.contains('/') && !name.track.starts_with('.'), "{path}: {name:?}");
+            }
+        }
+        assert!(is_channel_name("demo-1.a"));
+        for name in ["", ".", "..", ".x", "a/b", "a b", "ä", &"x".repeat(65)] {
+            assert!(!is_channel_name(name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! One track of a channel: what it lists, holds and remembers.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::segment::{ClosedSegment, Entry};
+use crate::cmaf::{Init, Kind};
+use crate::time::{UnixMillis, ticks_to_nanos};
+
+/// One track of a channel.
+#[derive(Clone, Debug, Default)]
+pub struct Track {
+    /// Init segments in use, the current one last.
+    pub(super) inits: Vec<Arc<Init>>,
+    /// What the playlist lists.
+    pub(super) entries: VecDeque<Entry>,
+    /// Media of listed segments, by name.
+    pub(super) media: BTreeMap<String, Bytes>,
+    /// Objects past the window, and when they may go.
+    pub(super) expired: VecDeque<Expired>,
+    /// The newest segment's place, listed or not.
+    pub(super) last: Option<Place>,
+    /// A segment cut off with its connection.
+    pub(super) held: Option<ClosedSegment>,
+    /// Segments that wait for the channel's grid, with their epochs.
+    pub(super) pending: Vec<(u32, ClosedSegment)>,
+    /// The init segment came again since the last media.
+    pub(super) renewed: bool,
+    pub(super) measure: Measure,
+    pub(super) ended: bool,
+}
+
+/// Where a track's newest segment stands.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(super) struct Place {
+    pub(super) epoch: u32,
+    pub(super) start: u64,
+    pub(super) end: u64,
+    pub(super) init: u64,
+}
+
+/// An object that no document lists any more.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(super) struct Expired {
+    pub(super) name: String,
+    pub(super) until: UnixMillis,
+}
+
+/// What is measured of a track's media.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub(super) struct Measure {
+    /// Highest bits a second of one segment.
+    pub(super) peak: u64,
+    pub(super) bytes: u64,
+    pub(super) nanos: u64,
+    /// Sample duration in ticks as a fraction, of the first whole segment.
+    pub(super) samples: u64,
+    pub(super) ticks: u64,
+}
+
+impl Track {
+    /// The newest init segment.
+    pub fn init(&self) -> Option<&Arc<Init>> {
+        self.inits.last()
+    }
+
+    /// Whether documents list this kind of track.
+    pub fn is_listed(&self) -> bool {
+        self.init().is_some_and(|init| matches!(init.kind, Kind::Video | Kind::Audio))
+    }
+
+    /// Media of a listed segment, if it is in memory.
+    pub fn media(&self, name: &str) -> Option<Bytes> {
+        self.media.get(name).cloned()
+    }
+
+    /// The init segment of that name.
+    pub fn init_named(&self, name: &str) -> Option<Bytes> {
+        self.inits.iter().find(|init| init.name() == name).map(|init| init.bytes.clone())
+    }
+
+    /// Whether a segment of that name is listed or kept.
+    pub fn keeps(&self, name: &str) -> bool {
+        self.entries.iter().any(|entry| entry.segment().is_some_and(|segment| segment.name == name))
+            || self.expired.iter().any(|expired| expired.name == name)
+    }
+
+    /// Takes an init segment; says whether it is new.
+    pub(super) fn set_init(&mut self, init: Arc<Init>) -> bool {
+        self.renewed = self.last.is_some();
+        if let Some(known) = self.inits.iter().position(|known| known.hash == init.hash) {
+            // The newest stands last; the bytes behind a name stay those that came first.
+            let known = self.inits.remove(known);
+            self.inits.push(known);
+            return false;
+        }
+        self.inits.push(init);
+        true
+    }
+
+    /// Forgets init segments that nothing needs; returns their names.
+    pub(super) fn drop_unused_inits(&mut self) -> Vec<String> {
+        let mut dropped = Vec::new();
+        let newest = self.init().map(|init| init.hash);
+        let entries = &self.entries;
+        let busy = |hash| {
+            newest == Some(hash)
+                || entries.iter().any(|entry| entry.init() == hash)
+                || self.pending.iter().any(|(_, segment)| segment.init.hash == hash)
+                || self.held.as_ref().is_some_and(|segment| segment.init.hash == hash)
+        };
+        self.inits.retain(|init| {
+            let keep = busy(init.hash);
+            if !keep {
+                dropped.push(init.name());
+            }
+            keep
+        });
+        dropped
+    }
+}
+
+impl Measure {
+    pub(super) fn add(&mut self, segment: &ClosedSegment) {
+        let nanos = segment.span().max(1).unsigned_abs();
+        let bytes = segment.data.len() as u64;
+        if segment.whole {
+            let rate = u128::from(bytes) * 8_000_000_000 / u128::from(nanos);
+            // A sliver of a segment has a rate that says nothing.
+            if self.samples == 0 || u128::from(nanos) * 4 >= u128::from(self.mean_span(segment)) {
+                self.peak = self.peak.max(u64::try_from(rate).unwrap_or(u64::MAX));
+            }
+            if self.samples == 0 {
+                (self.samples, self.ticks) = (segment.samples, segment.duration);
+            }
+        }
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.nanos = self.nanos.saturating_add(nanos);
+    }
+
+    fn mean_span(&self, segment: &ClosedSegment) -> u64 {
+        ticks_to_nanos(self.ticks.cast_signed(), segment.init.timescale).unsigned_abs()
+    }
+
+    pub(super) fn average(&self) -> u64 {
+        let rate = u128::from(self.bytes) * 8_000_000_000 / u128::from(self.nanos.max(1));
+        u64::try_from(rate).unwrap_or(u64::MAX)
+    }
+}

@@ -1,0 +1,4 @@
+//! Documents: a [`Snapshot`](crate::media::Snapshot) to text, by pure functions.
+
+pub mod dash;
+pub mod hls;

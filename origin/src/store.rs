@@ -1,0 +1,107 @@
+//! Where media stays: an object store, a local folder by default.
+//!
+//! Layout: `<channel>/<track>/<object>`, and `<channel>/channel.json` with what a restart must know.
+
+use std::collections::BTreeMap;
+use std::path::Path as FsPath;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt as _};
+
+use crate::Error;
+use crate::cmaf::Init;
+use crate::media::{Channel, Record, Settings};
+
+/// The objects of all channels.
+#[derive(Clone, Debug)]
+pub(crate) struct Store(Arc<dyn ObjectStore>);
+
+impl Store {
+    /// Opens a folder, making it if need be.
+    pub(crate) fn folder(folder: &FsPath) -> Result<Self, Error> {
+        let failed = |reason: String| Error::Store { action: "open", path: folder.display().to_string(), reason };
+        std::fs::create_dir_all(folder).map_err(|error| failed(error.to_string()))?;
+        let store = LocalFileSystem::new_with_prefix(folder).map_err(|error| failed(error.to_string()))?;
+        Ok(Self(Arc::new(store)))
+    }
+
+    /// Writes an object of a track.
+    pub(crate) async fn put(&self, channel: &str, track: &str, name: &str, data: Bytes) -> Result<(), Error> {
+        self.put_at(Path::from_iter([channel, track, name]), data).await
+    }
+
+    /// Reads an object of a track; `None` when it is not there.
+    pub(crate) async fn get(&self, channel: &str, track: &str, name: &str) -> Result<Option<Bytes>, Error> {
+        self.get_at(&Path::from_iter([channel, track, name])).await
+    }
+
+    /// Deletes an object of a track. One that is not there is as good as deleted.
+    pub(crate) async fn delete(&self, channel: &str, track: &str, name: &str) -> Result<(), Error> {
+        let path = Path::from_iter([channel, track, name]);
+        match self.0.delete(&path).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(failed("delete", &path, &error)),
+        }
+    }
+
+    /// Writes what a restart must know of a channel.
+    pub(crate) async fn save(&self, record: &Record) -> Result<(), Error> {
+        let path = Path::from_iter([record.name.as_str(), RECORD]);
+        let json = serde_json::to_vec(record).map_err(|error| failed("write", &path, &error))?;
+        self.put_at(path, json.into()).await
+    }
+
+    /// Reads all channels back. One that cannot be read is left out and logged, never a reason not to start.
+    pub(crate) async fn load(&self, settings: Settings) -> Result<Vec<Channel>, Error> {
+        let root = Path::default();
+        let listing = self.0.list_with_delimiter(None).await.map_err(|error| failed("list", &root, &error))?;
+        let mut channels = Vec::new();
+        for folder in listing.common_prefixes {
+            let path = folder.clone().join(RECORD);
+            let Some(json) = self.get_at(&path).await? else { continue };
+            let record = match serde_json::from_slice::<Record>(&json) {
+                Ok(record) if record.version == crate::media::RECORD_VERSION => record,
+                Ok(record) => {
+                    tracing::error!(%path, version = record.version, "channel record of another version: left out");
+                    continue;
+                }
+                Err(error) => {
+                    tracing::error!(%path, %error, "channel record cannot be read: channel left out");
+                    continue;
+                }
+            };
+            let mut inits: BTreeMap<String, Vec<Init>> = BTreeMap::new();
+            for (track, state) in &record.tracks {
+                for name in &state.inits {
+                    match self.get(&record.name, track, name).await?.map(|bytes| Init::parse(&bytes)) {
+                        Some(Ok(init)) => inits.entry(track.clone()).or_default().push(init),
+                        _ => tracing::error!(channel = record.name, track, name, "init segment is lost"),
+                    }
+                }
+            }
+            channels.push(Channel::restore(record, settings, inits));
+        }
+        Ok(channels)
+    }
+
+    async fn put_at(&self, path: Path, data: Bytes) -> Result<(), Error> {
+        self.0.put(&path, data.into()).await.map(|_| ()).map_err(|error| failed("write", &path, &error))
+    }
+
+    async fn get_at(&self, path: &Path) -> Result<Option<Bytes>, Error> {
+        match self.0.get(path).await {
+            Ok(found) => found.bytes().await.map(Some).map_err(|error| failed("read", path, &error)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(failed("read", path, &error)),
+        }
+    }
+}
+
+fn failed(action: &'static str, path: &Path, reason: &dyn std::fmt::Display) -> Error {
+    Error::Store { action, path: path.to_string(), reason: reason.to_string() }
+}
+
+const RECORD: &str = "channel.json";
