@@ -6,7 +6,9 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$ROOT"
 
 # Compiled tools lie outside the checkout, one folder a version, so that checkouts share them.
-TOOLS=${SELVEDGE_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/selvedge/tools}
+TOOLS=${SELVEDGE_TOOLS:-${SELVEDGE_CACHE:-$HOME/.cache/selvedge}/tools}
+# Where cargo builds, as the tests look for it.
+TARGET_DIR=${CARGO_TARGET_DIR:-$ROOT/target}
 
 VICEROY_VERSION=0.22.0
 WORKER_BUILD_VERSION=0.8.7

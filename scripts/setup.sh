@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Brings what a target needs: setup.sh <step>...
 #
-#   demo          what `make demo` needs      test, check   what `make test` and `make check` need
+#   demo, wasm, test, check   what the Makefile's target of that name needs
 #
 # or single steps, which those are made of: debian-demo debian-test node rust npm wasm-targets viceroy
-# worker-build wasm-bindgen cargo-deny. A step that finds its work done is silent and instant; it never prompts.
+# worker-build wasm-bindgen cargo-deny clips. A step that finds its work done is silent and instant; none prompts.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 # FFmpeg's libraries, what binds them, and what links.
@@ -12,12 +12,14 @@ DEBIAN_DEMO=(
     libavcodec-dev libavfilter-dev libavformat-dev libavutil-dev libswresample-dev libswscale-dev
     clang libclang-dev pkg-config gcc libc6-dev
 )
-# The command `ffmpeg`, a broadcaster's encoder of another make, and the browser that players run in.
-DEBIAN_TEST=(ffmpeg chromium)
+# The command `ffmpeg`, a broadcaster's encoder of another make; the browser that players run in; pip, which
+# brings two clips of real footage.
+DEBIAN_TEST=(ffmpeg chromium python3-pip)
 
-demo() { node_is_there; debian_demo; npm_packages; }
-test_() { demo; debian_test; wasm_targets; viceroy; worker_build; wasm_bindgen; }
-check() { demo; rust_components; wasm_targets; cargo_deny; }
+demo() { debian_demo; node_is_there; npm_packages; }
+wasm() { node_is_there; npm_packages; wasm_targets; worker_build; wasm_bindgen; }
+test_() { demo; debian_test; wasm; viceroy; clips; }
+check() { debian_demo; rust_components; wasm_targets; cargo_deny; }
 
 # Installs Debian's packages: debian <what for> <package>...
 debian() {
@@ -90,7 +92,7 @@ cargo_tool() {
     [[ -x $root/bin/$3 ]] && return
     say "cargo install $1 $2 ($4); it is compiled once and kept in $TOOLS"
     # Run seldom and compiled on small machines: quick to build matters more than quick to run.
-    CARGO_TARGET_DIR=$ROOT/target/tools \
+    CARGO_TARGET_DIR=$TOOLS/build \
         CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_DEBUG=0 \
         CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
         cargo install "$1" --version "$2" --root "$root" "${@:5}"
@@ -109,10 +111,17 @@ wasm_bindgen() {
         --no-default-features
 }
 
-[[ $# -gt 0 ]] || fail "say what for: demo, test or check"
+clips() {
+    [[ -e ${SELVEDGE_CLIPS:-${SELVEDGE_CACHE:-$HOME/.cache/selvedge}/clips}/bikes.mp4 ]] && return
+    say "two clips of real footage (for tests and \`make demo INPUT=bikes.mp4\`)"
+    scripts/fetch-clips.sh > /dev/null
+}
+
+[[ $# -gt 0 ]] || fail "say what for: demo, wasm, test or check"
 for step; do
     case $step in
         demo) demo ;;
+        wasm) wasm ;;
         test) test_ ;;
         check) check ;;
         debian-demo) debian_demo ;;
@@ -125,6 +134,10 @@ for step; do
         worker-build) worker_build ;;
         wasm-bindgen) wasm_bindgen ;;
         cargo-deny) cargo_deny ;;
+        clips) clips ;;
         *) fail "unknown step '$step'; the head of scripts/setup.sh lists them" ;;
     esac
 done
+
+# What the tools were compiled in. An interrupted run keeps it and goes on from there.
+if [[ -d $TOOLS/build ]]; then rm -rf "$TOOLS/build"; fi

@@ -1,0 +1,81 @@
+# What is run by hand and by machines alike: there is no second list of commands anywhere.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# The two adapters are built for their WebAssembly targets, everything else natively.
+NATIVE := --workspace --exclude selvedge-edge-cloudflare --exclude selvedge-edge-fastly
+CLOUDFLARE := -p selvedge-edge-cloudflare --target wasm32-unknown-unknown
+FASTLY := -p selvedge-edge-fastly --target wasm32-wasip1
+
+# What the demo shows: `test`, a file, or bikes.mp4 or bigbuckbunny.mp4, which are fetched.
+INPUT ?= test
+# More of its flags, such as DEMO_ARGS='--port 9000'; `target/debug/selvedge demo --help` lists them.
+DEMO_ARGS ?=
+# How many inputs each property is tried with by `make fuzz`.
+CASES ?= 20000
+
+.PHONY: help demo test check fix bench fuzz wasm tools clean
+
+help:
+	@echo 'make demo    encoder, origin, edge and a page that plays, on this machine; INPUT=<file> for your own'
+	@echo 'make test    everything: unit tests, both WebAssembly edges, players in a browser'
+	@echo 'make check   format, lints, documentation, licences'
+	@echo 'make fix     repair what format and lints can repair'
+	@echo 'make bench   our hot paths beside what they are measured against'
+	@echo 'make fuzz    the property tests with many more inputs; CASES=$(CASES)'
+	@echo 'make wasm    both edges: edge/cloudflare/build/ and bin/main.wasm'
+	@echo 'make tools   only bring what `make test` needs'
+	@echo 'make clean   remove what was built'
+
+demo:
+	@scripts/setup.sh demo
+	cargo build --locked -p selvedge -p selvedge-encoder
+	@npm run --silent build:page
+	@scripts/demo.sh '$(INPUT)' $(DEMO_ARGS)
+
+test: tools
+	cargo test --locked $(NATIVE)
+	cargo test --locked -p selvedge-edge-cloudflare --lib
+	cargo build --locked -p selvedge -p selvedge-encoder
+	@npm run --silent build:page
+	@scripts/wasm.sh
+	@scripts/e2e.sh
+
+check:
+	@scripts/setup.sh check
+	cargo fmt --all --check
+	cargo clippy --locked $(NATIVE) --all-targets -- -D warnings
+	cargo clippy --locked $(CLOUDFLARE) -- -D warnings
+	cargo clippy --locked $(FASTLY) -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps $(NATIVE)
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps $(CLOUDFLARE)
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps $(FASTLY)
+	@scripts/deny.sh
+	@scripts/no-local-paths.sh
+
+fix:
+	@scripts/setup.sh check
+	cargo clippy --locked $(NATIVE) --all-targets --fix --allow-dirty --allow-staged
+	cargo fmt --all
+
+bench:
+	@scripts/setup.sh debian-demo
+	cargo bench --locked -p selvedge
+
+fuzz:
+	@scripts/setup.sh debian-demo
+	PROPTEST_CASES=$(CASES) cargo test --locked -p selvedge-token -p selvedge-edge -p selvedge-encoder
+
+wasm:
+	@scripts/setup.sh wasm
+	@scripts/wasm.sh
+
+tools:
+	@scripts/setup.sh test
+
+clean:
+	cargo clean
+	rm -rf bin edge/cloudflare/build web/dist tests/artifacts .wrangler
