@@ -1,3 +1,69 @@
-//! The `selvedge` command.
+//! The `selvedge` command: an origin, an edge, an encoder's launcher, tokens, and all of it as a demo.
 
-fn main() {}
+#![forbid(unsafe_code)]
+
+mod cmd;
+mod config;
+mod failure;
+mod log;
+mod stop;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::{failure::Failure, log::LogFormat};
+
+/// Live and on-demand video from the broadcaster's encoder to the viewer's player.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100, arg_required_else_help = true)]
+struct Cli {
+    /// How log lines on standard error look
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Human)]
+    log_format: LogFormat,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run encoder, origin, edge and a page that plays the channel, on loopback with throw-away keys
+    Demo(cmd::demo::Args),
+    /// Take CMAF from encoders and serve HLS and DASH to edges
+    Origin(cmd::origin::Args),
+    /// Check tokens and serve viewers from an origin
+    Edge(cmd::edge::Args),
+    /// Encode a file or a test picture and push it to an origin (starts `selvedge-encoder`)
+    Encode(cmd::encode::Args),
+    /// Make keys, mint tokens and look into them
+    #[command(subcommand)]
+    Token(cmd::token::Command),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    log::start(cli.log_format);
+    match run(cli) {
+        Ok(code) => code,
+        Err(failure) => {
+            eprintln!("selvedge: {failure}");
+            failure.exit_code()
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<ExitCode, Failure> {
+    match cli.command {
+        Command::Demo(args) => block_on(cmd::demo::run(args, cli.log_format)),
+        Command::Origin(args) => block_on(cmd::origin::run(args)),
+        Command::Edge(args) => block_on(cmd::edge::run(args)),
+        Command::Encode(args) => cmd::encode::run(args, cli.log_format),
+        Command::Token(command) => cmd::token::run(command),
+    }
+}
+
+fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<ExitCode, Failure> {
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::run("the runtime", error))?;
+    runtime.block_on(work).map(|()| ExitCode::SUCCESS)
+}

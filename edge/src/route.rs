@@ -81,12 +81,13 @@ pub(crate) fn route(request: &Request<()>) -> Result<Routed, Problem> {
     if uri.path().len() + query.map_or(0, |query| query.len() + 1) > MAX_URL {
         return Err(Problem::UrlTooLong);
     }
-    match uri.path() {
+    let (carried, path, query) = take_tokens(uri.path(), query, request.headers());
+    // A manifest's relative link to the clock leads below the token; neither needs one.
+    match path {
         "/healthz" => return Ok(Routed::Health),
         "/time" => return Ok(Routed::Time),
         _ => {}
     }
-    let (carried, path, query) = take_tokens(uri.path(), query, request.headers());
     let host = request
         .headers()
         .get(header::HOST)
@@ -147,6 +148,13 @@ mod tests {
     fn a_token_in_the_path_is_no_part_of_the_path() {
         let routed = resource("https://e/t/tok/live/c/%2e%2e/d/index.m3u8");
         assert_eq!(routed.uri.path(), "/live/d/index.m3u8");
+    }
+
+    #[test]
+    fn the_clock_is_told_above_and_below_a_token() {
+        for url in ["https://e/time", "https://e/t/tok/time", "https://e/time?x"] {
+            assert!(matches!(routed(url), Ok(Routed::Time)), "{url}");
+        }
     }
 
     #[test]

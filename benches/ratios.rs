@@ -1,0 +1,187 @@
+//! Our own code on the hot path, each beside the library or the bare work that it is to be measured against.
+//!
+//! Prints ratios, not times: both sides of a row run in turns on the same machine in the same minute, and the
+//! medians are divided. What is compared is asserted to be right before it is timed.
+
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on stops here")]
+
+use std::{
+    fmt::Write as _,
+    hint::black_box,
+    time::{Duration, Instant},
+};
+
+use http::Request;
+use selvedge_edge::{Answer, Body, Edge, OriginResponse, Plan, Platform, Read, UnixMillis, Want, block_on};
+use selvedge_token::{
+    Component, Jwk, JwkSet, KeySet, Match, Minter, Policy, RequestUri, SigningKey, Verifier,
+};
+
+const ROUNDS: usize = 60;
+const NOW: UnixMillis = UnixMillis::from_seconds(1_795_262_400);
+
+fn main() {
+    println!(
+        "{:<64} {:>12} {:>12} {:>8}",
+        "ours / reference", "ours", "reference", "ratio"
+    );
+    playlist_with_a_token_in_the_query();
+    playlist_with_a_token_in_the_path();
+    token_not_yet_seen();
+}
+
+/// Runs both sides in turns and prints the medians and their ratio.
+fn row<A, B>(name: &str, mut ours: impl FnMut() -> A, mut reference: impl FnMut() -> B) {
+    let time = |work: &mut dyn FnMut()| {
+        let started = Instant::now();
+        work();
+        started.elapsed()
+    };
+    let (mut our_times, mut their_times) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        our_times.push(time(&mut || drop(black_box(ours()))));
+        their_times.push(time(&mut || drop(black_box(reference()))));
+    }
+    let median = |times: &mut Vec<Duration>| {
+        times.sort_unstable();
+        times[times.len() / 2]
+    };
+    let (ours, theirs) = (median(&mut our_times), median(&mut their_times));
+    let ratio = ours.as_secs_f64() / theirs.as_secs_f64();
+    println!("{name:<64} {ours:>12.1?} {theirs:>12.1?} {ratio:>8.3}");
+}
+
+/// Three hours of 2 s segments.
+fn long_playlist() -> String {
+    let mut text = String::from(
+        "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:1\n#EXT-X-MAP:URI=\"init.mp4\"\n",
+    );
+    for number in 0..5400 {
+        let seconds = number * 2;
+        let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+        write!(text, "#EXT-X-PROGRAM-DATE-TIME:2026-11-21T{hour:02}:{minute:02}:{second:02}.000Z\n#EXTINF:2.000,\n0-{}.m4s\n", u64::from(seconds) * 90_000).unwrap();
+    }
+    text
+}
+
+struct OneDocument(String);
+
+impl Platform for OneDocument {
+    type Body = ();
+
+    async fn gather(&self, plan: Plan) -> Vec<Answer<()>> {
+        plan.wants
+            .into_iter()
+            .map(|want| {
+                let Want::Origin(request) = want else {
+                    panic!("one origin is all there is")
+                };
+                let body = match request.read {
+                    Read::Handle => Body::Upstream(()),
+                    Read::Bytes { .. } => Body::Bytes(self.0.clone().into_bytes()),
+                };
+                Answer::Origin(Ok(OriginResponse {
+                    status: http::StatusCode::OK,
+                    headers: http::HeaderMap::new(),
+                    body,
+                }))
+            })
+            .collect()
+    }
+}
+
+fn key() -> Jwk {
+    Jwk::elliptic("bench", &[7; 32]).unwrap()
+}
+
+fn token() -> String {
+    Minter::new()
+        .expires_at(NOW.plus_seconds(60))
+        .uri(Component::Path, Match::Prefix("/live/".into()))
+        .mint(&SigningKey::from_jwk(&key()).unwrap())
+        .unwrap()
+}
+
+fn edge() -> Edge {
+    let keys = JwkSet {
+        keys: vec![key().for_recipient()],
+    };
+    Edge::new(&serde_json::to_string(&keys).unwrap(), "{}").unwrap()
+}
+
+fn playlist_with_a_token_in_the_query() {
+    let (edge, world) = (edge(), OneDocument(long_playlist()));
+    let request = Request::get(format!("https://e/live/c/v/index.m3u8?CAT={}", token()))
+        .body(())
+        .unwrap();
+    let ours = || block_on(edge.handle(&world, &request, NOW)).response;
+    let Body::Bytes(rewritten) = ours().into_body() else {
+        panic!("not rewritten")
+    };
+    assert!(
+        String::from_utf8(rewritten)
+            .unwrap()
+            .contains(&format!("\n/t/{}/live/c/v/0-0.m4s\n", token()))
+    );
+    let parse_and_print = || {
+        let mut playlist = m3u8_rs::parse_media_playlist_res(world.0.as_bytes()).unwrap();
+        for segment in &mut playlist.segments {
+            segment.uri = format!("/t/token/live/c/v/{}", segment.uri);
+        }
+        let mut out = Vec::new();
+        playlist.write_to(&mut out).unwrap();
+        out
+    };
+    row(
+        "3 h playlist moved below a token, whole request / m3u8-rs",
+        ours,
+        parse_and_print,
+    );
+}
+
+fn playlist_with_a_token_in_the_path() {
+    let (edge, world) = (edge(), OneDocument(long_playlist()));
+    let request = Request::get(format!("https://e/t/{}/live/c/v/index.m3u8", token()))
+        .body(())
+        .unwrap();
+    let ours = || block_on(edge.handle(&world, &request, NOW)).response;
+    assert!(matches!(ours().body(), Body::Upstream(())), "passed on unread");
+    row(
+        "3 h playlist passed through, whole request / copying it once",
+        ours,
+        || world.0.clone(),
+    );
+}
+
+fn token_not_yet_seen() {
+    use p256::ecdsa::{
+        Signature, SigningKey as P256,
+        signature::{Signer as _, Verifier as _},
+    };
+
+    let verifier = Verifier::new(
+        KeySet::from_jwks([&key().for_recipient()]).unwrap(),
+        Policy::default(),
+    );
+    let token = token();
+    let uri = RequestUri::parse("https", "e", "/live/c/v/index.m3u8", None).unwrap();
+    let request = selvedge_token::Request {
+        method: "GET",
+        uri: &uri,
+    };
+    let ours = || {
+        verifier
+            .admit(&verifier.authenticate(&token).unwrap(), &request, NOW)
+            .unwrap()
+    };
+
+    let signer = P256::from_slice(&[7; 32]).unwrap();
+    let message = [0; 150];
+    let signature: Signature = signer.sign(&message);
+    let bare = || signer.verifying_key().verify(&message, &signature).unwrap();
+    row(
+        "ES256 token decoded, verified, judged / bare p256 verification",
+        ours,
+        bare,
+    );
+}

@@ -1,0 +1,23 @@
+//! The subcommands, one a file: arguments, and a call into a library.
+
+pub(crate) mod demo;
+pub(crate) mod edge;
+pub(crate) mod encode;
+pub(crate) mod origin;
+pub(crate) mod token;
+
+use std::net::SocketAddr;
+
+use tokio::net::TcpListener;
+
+use crate::failure::Failure;
+
+/// Opens a listening socket, or says who has to give way.
+async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|error| {
+        Failure::configuration(
+            format!("listen {address}"),
+            format!("{error}: stop what listens there or choose another with --listen"),
+        )
+    })
+}

@@ -1,0 +1,102 @@
+//! The configuration file of `selvedge origin` and `selvedge edge`.
+
+use std::{fs, net::SocketAddr, path::Path};
+
+use selvedge_edge::Site;
+use serde::Deserialize;
+
+use crate::failure::Failure;
+
+/// The whole file: a table for each command. `selvedge.example.toml` shows every key.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Config {
+    pub(crate) origin: selvedge_origin::Config,
+    pub(crate) edge: EdgeConfig,
+}
+
+/// The table `[edge]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct EdgeConfig {
+    /// Address to listen on.
+    pub(crate) listen: SocketAddr,
+    /// URL of the origin, or of the shield before it.
+    pub(crate) origin: String,
+    /// File with the JWK Set of the keys that tokens are signed with.
+    pub(crate) keys: Option<std::path::PathBuf>,
+    /// The site document, as a table.
+    pub(crate) site: Site,
+}
+
+impl Default for EdgeConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8081)),
+            origin: "http://127.0.0.1:8080".into(),
+            keys: None,
+            site: Site::default(),
+        }
+    }
+}
+
+impl Config {
+    /// Reads a file, or gives the defaults where none is named.
+    pub(crate) fn load(path: Option<&Path>) -> Result<Self, Failure> {
+        let Some(path) = path else {
+            return Ok(Self::default());
+        };
+        let text = fs::read_to_string(path)
+            .map_err(|error| Failure::configuration(format!("--config {}", path.display()), error))?;
+        toml::from_str(&text).map_err(|error| explain(path, &text, &error))
+    }
+}
+
+/// One line that names the place, the key and what it should be.
+fn explain(path: &Path, text: &str, error: &toml::de::Error) -> Failure {
+    let at = error.span().map_or(0, |span| span.start);
+    let before = text.get(..at).unwrap_or_default();
+    let line_number = before.matches('\n').count() + 1;
+    let line = text.lines().nth(line_number - 1).unwrap_or_default();
+    let key = line.split_once('=').map(|(key, _)| key.trim());
+    let place = match key {
+        Some(key) => format!("{}:{line_number}: {key}", path.display()),
+        None => format!("{}:{line_number}", path.display()),
+    };
+    Failure::configuration(place, error.message())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(toml: &str) -> String {
+        let error = toml::from_str::<Config>(toml).unwrap_err();
+        explain(Path::new("selvedge.toml"), toml, &error).to_string()
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_the_known_ones() {
+        let line = refused("[edge]\nlisten = \"127.0.0.1:1\"\norigins = \"x\"\n");
+        assert_eq!(
+            line,
+            "selvedge.toml:3: origins: unknown field `origins`, expected one of `listen`, `origin`, `keys`, `site`"
+        );
+    }
+
+    #[test]
+    fn a_wrong_value_is_named_by_its_key() {
+        let line = refused("[edge]\nlisten = \"8081\"\n");
+        assert_eq!(line, "selvedge.toml:2: listen: invalid socket address syntax");
+    }
+
+    #[test]
+    fn the_example_holds_the_defaults() {
+        let example: Config = toml::from_str(include_str!("../selvedge.example.toml")).unwrap();
+        let default = Config::default();
+        assert_eq!(example.origin, default.origin);
+        assert_eq!(example.edge.listen, default.edge.listen);
+        assert_eq!(example.edge.origin, default.edge.origin);
+        assert_eq!(example.edge.site, default.edge.site);
+    }
+}

@@ -1,0 +1,138 @@
+//! Peers that mean no good, against real processes: bounded, and never a crash.
+
+mod support;
+
+use std::{
+    io::Write as _,
+    net::TcpStream,
+    time::{Duration, Instant},
+};
+
+use support::{Server, selvedge};
+
+/// An origin and an edge before it.
+struct House {
+    _folder: tempfile::TempDir,
+    origin: Server,
+    edge: Server,
+}
+
+fn house() -> House {
+    let folder = tempfile::tempdir().unwrap();
+    let (key, set) = (
+        folder.path().join("private.json"),
+        folder.path().join("keys.json"),
+    );
+    let (key, set) = (key.to_str().unwrap(), set.to_str().unwrap());
+    selvedge(&["token", "key", "--out", key, "--set", set]);
+    let origin = Server::origin(&folder.path().join("data"));
+    let edge = Server::start(&[
+        "edge",
+        "--origin",
+        &format!("http://{}", origin.address),
+        "--keys",
+        set,
+    ]);
+    House {
+        origin,
+        edge,
+        _folder: folder,
+    }
+}
+
+fn lives(server: &Server) {
+    let answer = server.get("/healthz");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+#[test]
+fn unknown_things_are_404_with_a_reason() {
+    let house = house();
+    for path in [
+        "/",
+        "/nowhere",
+        "/live/none/index.m3u8",
+        "/live/none/v/index.m3u8",
+        "/live/none/v/0-1.m4s",
+    ] {
+        let answer = house.origin.get(path);
+        assert!(answer.starts_with("HTTP/1.1 404"), "{path}: {answer}");
+        assert!(
+            answer.contains("application/problem+json") && answer.contains("urn:selvedge:error:unknown-")
+        );
+        assert!(
+            answer.to_lowercase().contains("cache-control: no-store"),
+            "{path}: {answer}"
+        );
+    }
+    assert!(house.edge.get("/nowhere").starts_with("HTTP/1.1 404"));
+}
+
+#[test]
+fn a_header_of_a_megabyte_is_refused_by_both() {
+    let house = house();
+    let request = format!(
+        "GET /healthz HTTP/1.1\r\nHost: h\r\nX: {}\r\n\r\n",
+        "a".repeat(1 << 20)
+    );
+    for server in [&house.origin, &house.edge] {
+        let answer = server.exchange(request.as_bytes(), Duration::from_secs(10));
+        assert!(
+            answer.is_empty() || answer.starts_with("HTTP/1.1 431"),
+            "{answer}"
+        );
+        lives(server);
+    }
+}
+
+#[test]
+fn a_body_that_never_ends_is_cut_at_the_bound_and_memory_stays_flat() {
+    let house = house();
+    let before = house.origin.resident();
+    let mut stream = TcpStream::connect(house.origin.address).unwrap();
+    stream.set_write_timeout(Some(Duration::from_secs(10))).unwrap();
+    let head = "PUT /ingest/endless/video/1.m4s HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
+    stream.write_all(head.as_bytes()).unwrap();
+    // An mdat of 2 GiB, in pieces: 400 MiB of it at most, unless the origin hangs up before.
+    stream.write_all(b"8\r\n\x80\0\0\0mdat\r\n").unwrap();
+    let piece = [b"100000\r\n".as_slice(), &vec![0; 1 << 20], b"\r\n"].concat();
+    let started = Instant::now();
+    let mut sent = 0;
+    while sent < 400 && started.elapsed() < Duration::from_secs(60) && stream.write_all(&piece).is_ok() {
+        sent += 1;
+    }
+    let grown = house.origin.resident().saturating_sub(before);
+    assert!(grown < 160 * 1024, "{grown} KiB after {sent} MiB");
+    lives(&house.origin);
+}
+
+#[test]
+fn ten_thousand_connections_are_bounded_and_the_server_answers_after_them() {
+    let house = house();
+    for server in [&house.origin, &house.edge] {
+        let before = server.resident();
+        let mut held = Vec::new();
+        let mut refused = 0;
+        for _ in 0..10_000 {
+            // This process has a bound of its own on open files; what it may not open, it counts.
+            match TcpStream::connect_timeout(&server.address, Duration::from_secs(5)) {
+                Ok(stream) => held.push(stream),
+                Err(_) => refused += 1,
+            }
+        }
+        let grown = server.resident().saturating_sub(before);
+        println!(
+            "{} connections held, {refused} refused, {grown} KiB more memory",
+            held.len()
+        );
+        assert!(grown < 256 * 1024, "{grown} KiB");
+        drop(held);
+        let started = Instant::now();
+        while !server.get("/healthz").starts_with("HTTP/1.1 200") {
+            assert!(
+                started.elapsed() < Duration::from_secs(60),
+                "no answer after the flood"
+            );
+        }
+    }
+}
