@@ -139,7 +139,11 @@ impl File {
             let line = before.matches('\n').count() + 1;
             let content = text.lines().nth(line - 1).unwrap_or("");
             let key = content.split('=').next().unwrap_or("").trim();
-            let message = error.message().replace('\n', " ");
+            let message = error
+                .message()
+                .replace('\n', " ")
+                .replace("expected u32", "expected a whole number");
+            let message = message.replace("expected usize", "expected a whole number");
             let named = key.is_empty() || message.contains(&format!("`{key}`"));
             let problem = if named {
                 message
@@ -472,7 +476,21 @@ mod tests {
             error("duration = -1.0"),
             error("fps = ="),
         ];
-        insta::assert_snapshot!(lines.join("\n"), @"");
+        insta::assert_snapshot!(lines.join("\n"), @r#"
+        encoder.toml:2: unknown field `fsp`, expected one of `input`, `push`, `fps`, `ladder`, `clock`, `audio`, `audio_bit_rate`, `preset`, `encoders`, `name`, `segment_frames`, `chunk_frames`, `queue_segments`, `duration`, `log_format`
+        encoder.toml:1: `fps`: invalid type: string "fast", expected a whole number
+        `fps`: 23 frames a second have no cadence that aligns with sound; use one of 24, 25, 30, 50 or 60
+        `segment_frames`: segments of 50 frames at 25 frames a second cannot be cut together with sound; use a multiple of 8
+        `chunk_frames`: chunks of 7 frames do not divide segments of 48 frames
+        `ladder`: `720p` is no rendition; write it as 1280x720@2200k
+        `ladder`: `1281x720@2M` has an odd side; both must be even
+        `ladder`: `640x360@1M` is there twice; take one out
+        `push`: `ftp://x/` is no URL that can be pushed to; give a publishing point such as http://127.0.0.1:8080/ingest/demo, or file:///a/folder
+        `clock`: `on` is not `burned` or `none`
+        `encoders`: `x264` is none of h264_nvenc, h264_qsv, h264_vaapi, libx264
+        `duration`: -1 is no length; give seconds above 0, or leave it out
+        encoder.toml:1: `fps`: extra `=`, expected nothing
+        "#);
         assert!(lines.iter().all(|line| !line.contains('\n')));
     }
 

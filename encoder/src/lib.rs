@@ -37,8 +37,17 @@ pub mod pixel;
 pub mod push;
 pub mod stats;
 
-/// Keeps FFmpeg's own messages off stderr; what matters comes as errors and is logged with its context.
+/// Prepares FFmpeg's libraries, once in a process and before anything else of them is used. Keeps their own messages off
+/// stderr: what matters comes as errors and is logged with its context.
+///
+/// # Errors
+/// When the libraries cannot be used.
 #[cfg(feature = "ffmpeg")]
-pub fn quiet_ffmpeg() {
+pub fn init_ffmpeg() -> Result<(), encode::EncodeError> {
+    ffmpeg_next::init().map_err(|error| encode::EncodeError::Ffmpeg {
+        what: "prepare FFmpeg".to_owned(),
+        reason: error.to_string(),
+    })?;
     ffmpeg_next::util::log::set_level(ffmpeg_next::util::log::Level::Quiet);
+    Ok(())
 }

@@ -1,6 +1,7 @@
 //! `selvedge-encoder`: the command line around the library.
 
 use std::{
+    io::IsTerminal,
     path::PathBuf,
     process::ExitCode,
     sync::{Arc, atomic::AtomicBool, atomic::Ordering::Relaxed},
@@ -113,7 +114,7 @@ fn start_log(json: bool) {
 
 #[tokio::main(worker_threads = 1)]
 async fn run(config: Config) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    selvedge_encoder::quiet_ffmpeg();
+    selvedge_encoder::init_ffmpeg()?;
     let stop = Arc::new(AtomicBool::new(false));
     tokio::spawn(watch_signals(Arc::clone(&stop)));
 

@@ -149,11 +149,12 @@ fn start(config: &Config, outputs: Vec<Output>) -> Result<(Tracks, Vec<Thread>),
         audio: None,
     };
     let mut threads = Vec::new();
+    let mut known = Vec::new();
     let mut outputs = outputs.into_iter();
     for ((name, rung), output) in config.ladder.iter().zip(outputs.by_ref()) {
         let settings = settings(config, *rung);
         // Opened here, so that a machine without any encoder is told so before anything runs.
-        let encoder = VideoEncoder::open_first(&settings, &config.encoders, name)?;
+        let encoder = VideoEncoder::open_first(&settings, &config.encoders, name, &mut known)?;
         let (sender, messages) = sync_channel(VIDEO_QUEUE);
         tracks.video.push((sender, Arc::clone(&output.stats)));
         let worker = VideoWorker {

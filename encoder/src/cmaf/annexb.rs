@@ -90,7 +90,7 @@ mod tests {
         fn any_bytes_are_survived(stream in prop::collection::vec(0u8..3, 0..200)) {
             let sample = to_length_prefixed(&stream);
             prop_assert!(sample.len() <= stream.len() * 2 + 16);
-            is_idr(&stream);
+            let _ = is_idr(&stream);
         }
     }
 }

@@ -46,12 +46,17 @@ impl std::fmt::Debug for VideoEncoder {
 }
 
 impl VideoEncoder {
-    /// Opens the first of the named candidates that really opens at this size and pixel format. Every failure is logged
-    /// with its reason, and so is the choice.
+    /// Opens the first of the named candidates that really opens at this size and pixel format. The choice is logged, and
+    /// so is every failure with its reason, unless it is in `known`: rungs mostly fail alike.
     ///
     /// # Errors
     /// When none opens.
-    pub fn open_first(settings: &VideoSettings, names: &[String], track: &str) -> Result<Self, EncodeError> {
+    pub fn open_first(
+        settings: &VideoSettings,
+        names: &[String],
+        track: &str,
+        known: &mut Vec<String>,
+    ) -> Result<Self, EncodeError> {
         let mut reasons = Vec::new();
         for name in names {
             let Some(candidate) = CANDIDATES.iter().find(|candidate| candidate.name == name) else {
@@ -63,8 +68,18 @@ impl VideoEncoder {
                     return Ok(encoder);
                 }
                 Err(error) => {
-                    tracing::info!(track, encoder = name, reason = %error, needs = candidate.needs, "encoder not available");
-                    reasons.push(format!("{name} ({error})"));
+                    let reason = error.to_string();
+                    if !known.contains(&reason) {
+                        tracing::info!(
+                            track,
+                            encoder = name,
+                            reason,
+                            needs = candidate.needs,
+                            "encoder not available"
+                        );
+                        known.push(reason.clone());
+                    }
+                    reasons.push(reason);
                 }
             }
         }

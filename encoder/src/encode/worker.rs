@@ -148,7 +148,7 @@ impl Rung {
         self.segmenter.abort(&mut **sink);
         self.captures.clear();
         encoders.retain(|name| name != self.encoder.name());
-        self.encoder = VideoEncoder::open_first(settings, encoders, track)?;
+        self.encoder = VideoEncoder::open_first(settings, encoders, track, &mut Vec::new())?;
         sink.init(self.encoder.init());
         Ok(())
     }
