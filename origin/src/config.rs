@@ -53,7 +53,7 @@ pub struct Limits {
     /// Bytes of one channel's window in memory; the oldest segments leave memory (not the store) beyond it.
     /// Default 512 MiB.
     pub window_bytes: u64,
-    /// Connections open at one time; more wait in the kernel's queue. Default 4096.
+    /// Connections open at one time; one more is closed at once. Default 4096.
     pub connections: u32,
     /// Bytes of a request's line and headers, at least 8192. Default 65536.
     pub header_bytes: u32,

@@ -113,12 +113,6 @@ pub enum Error {
         /// What is wrong with it, and the fix.
         reason: String,
     },
-    /// The listener failed.
-    #[error("network: {reason}")]
-    Network {
-        /// The system's own words.
-        reason: String,
-    },
 }
 
 impl Error {
@@ -138,7 +132,7 @@ impl Error {
             Self::Limit { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Range { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::Store { .. } => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Config { .. } | Self::Network { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Config { .. } => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -160,7 +154,7 @@ impl Error {
             Self::BrokenBody { .. } => "broken-body",
             Self::Range { .. } => "range",
             Self::Store { .. } => "store",
-            Self::Config { .. } | Self::Network { .. } => "internal",
+            Self::Config { .. } => "internal",
         }
     }
 
@@ -181,7 +175,7 @@ impl Error {
             Self::BrokenBody { .. } => "The body broke off.",
             Self::Range { .. } => "The range lies outside the object.",
             Self::Store { .. } => "The object store is unavailable.",
-            Self::Config { .. } | Self::Network { .. } => "The origin failed.",
+            Self::Config { .. } => "The origin failed.",
         }
     }
 }

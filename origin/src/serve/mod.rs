@@ -1,6 +1,5 @@
 //! The origin as a server: routes, and the way of one push.
 
-mod accept;
 mod answer;
 
 use std::collections::{BTreeMap, HashMap};
@@ -30,7 +29,6 @@ use crate::render::{dash, hls};
 use crate::store::Store;
 use crate::time::UnixMillis;
 use crate::{Config, Error};
-use accept::Bounds;
 use answer::{Freshness, object, text};
 
 /// The origin: channels, their store, and a server in front. Cheap to clone; clones share everything.
@@ -123,19 +121,19 @@ impl Origin {
     /// Serves until `shutdown` is done, then lets requests under way end and saves every channel.
     ///
     /// # Errors
-    /// [`Error::Network`] when the listener fails, [`Error::Store`] when the state cannot be saved.
+    /// [`Error::Store`] when the state cannot be saved.
     pub async fn serve(
         self,
         listener: TcpListener,
         shutdown: impl Future<Output = ()> + Send,
     ) -> Result<(), Error> {
         let limits = &self.0.config.limits;
-        let bounds = Bounds {
+        let bounds = selvedge_listen::Limits {
             connections: limits.connections as usize,
             header_bytes: limits.header_bytes as usize,
-            headers: limits.headers as usize,
-            header_timeout: Duration::from_secs(u64::from(limits.header_timeout_s)),
-            drain: Duration::from_secs(u64::from(limits.drain_s)),
+            header_fields: limits.headers as usize,
+            header_time: Duration::from_secs(u64::from(limits.header_timeout_s)),
+            drain_time: Duration::from_secs(u64::from(limits.drain_s)),
         };
         let keeper = tokio::spawn({
             let origin = self.clone();
@@ -149,10 +147,9 @@ impl Origin {
                 }
             }
         });
-        let served = accept::run(listener, self.router(), bounds, shutdown).await;
+        selvedge_listen::serve(listener, self.router(), bounds, shutdown).await;
         keeper.abort();
-        self.save().await?;
-        served.map_err(|error| Error::Network { reason: error.to_string() })
+        self.save().await
     }
 
     /// Saves every channel that changed since it was last saved.
