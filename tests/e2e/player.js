@@ -110,6 +110,7 @@ const players = {
     });
     hls.attachMedia(video);
     hls.loadSource(url);
+    await video.play();
   },
   async dash() {
     await script('/node_modules/dashjs/dist/modern/umd/dash.all.min.js');
@@ -119,7 +120,9 @@ const players = {
     player.on(MediaPlayer.events.ERROR, ({ error }) => {
       probe.fatal.push(String(error?.message ?? error));
     });
-    player.initialize(video, url, false);
+    // No request may leave the machine, not even for the time.
+    player.clearDefaultUTCTimingSources();
+    player.initialize(video, url, true);
   },
   async shaka() {
     await script('/node_modules/shaka-player/dist/shaka-player.compiled.js');
@@ -133,12 +136,12 @@ const players = {
       (critical ? probe.fatal : probe.warnings).push(`error ${detail.code} ${detail.data}`);
     });
     await player.load(url);
+    await video.play();
   },
 };
 
 try {
   await players[which]();
-  await video.play();
 } catch (error) {
   probe.fatal.push(`${error.code ?? ''} ${error.message ?? error}`);
 }

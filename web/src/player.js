@@ -11,6 +11,7 @@
 
 /**
  * @typedef {object} Adapter what each player does for the page
+ * @property {Promise<void>} ready when the video may be told to play
  * @property {() => Level[]} levels
  * @property {() => string | null} current the rendition that plays
  * @property {(id: string | null) => void} select null leaves the choice to the player
@@ -67,14 +68,10 @@ export class ChannelPlayer {
     this.stalls = 0;
     this.errors = [];
     this.#played = false;
-    const adapter = await bundle.open(this.#video, urls[bundle.dialect], (error) => {
+    this.adapter = bundle.open(this.#video, urls[bundle.dialect], (error) => {
       if (generation === this.#generation) this.errors.push(error);
     });
-    if (generation !== this.#generation) {
-      await adapter.close();
-      return;
-    }
-    this.adapter = adapter;
+    await this.adapter.ready;
   }
 
   /** A stall that the viewer asked for, by jumping or by changing the rendition, is none. */

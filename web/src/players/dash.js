@@ -12,15 +12,19 @@ export const dialect = 'dash';
  * @param {HTMLVideoElement} video
  * @param {string} url
  * @param {(error: { fatal: boolean, detail: string }) => void} onError
- * @returns {Promise<Adapter>}
+ * @returns {Adapter}
  */
-export async function open(video, url, onError) {
+export function open(video, url, onError) {
   const player = MediaPlayer().create();
   player.updateSettings({ streaming: { buffer: { bufferToKeep: 30 } } });
   const events = MediaPlayer.events;
   player.on(events.ERROR, ({ error }) => {
     onError({ fatal: true, detail: String(error?.message ?? error?.code ?? 'unknown error') });
   });
+  // Without this, a failing edge would send the viewer's browser to a third party for the time.
+  player.clearDefaultUTCTimingSources();
+  // dash.js misses a `play` that comes before it listens, and then never reloads the MPD.
+  const ready = new Promise((done) => player.on(events.PLAYBACK_METADATA_LOADED, done));
   player.initialize(video, url, false);
 
   const representations = () => {
@@ -28,6 +32,7 @@ export async function open(video, url, onError) {
     return [...list].sort((a, b) => a.bandwidth - b.bandwidth);
   };
   return {
+    ready,
     levels: () =>
       representations().map((one) => ({
         id: one.id,

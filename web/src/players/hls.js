@@ -12,9 +12,9 @@ export const dialect = 'hls';
  * @param {HTMLVideoElement} video
  * @param {string} url
  * @param {(error: { fatal: boolean, detail: string }) => void} onError
- * @returns {Promise<Adapter>}
+ * @returns {Adapter}
  */
-export async function open(video, url, onError) {
+export function open(video, url, onError) {
   const hls = new Hls({ backBufferLength: 30, liveDurationInfinity: true });
   hls.on(Hls.Events.ERROR, (_event, data) => {
     onError({ fatal: data.fatal, detail: data.details });
@@ -26,6 +26,7 @@ export async function open(video, url, onError) {
   hls.loadSource(url);
 
   return {
+    ready: Promise.resolve(),
     levels: () =>
       hls.levels.map((level, id) => ({
         id: String(id),

@@ -12,12 +12,11 @@ export const dialect = 'dash';
  * @param {HTMLVideoElement} video
  * @param {string} url
  * @param {(error: { fatal: boolean, detail: string }) => void} onError
- * @returns {Promise<Adapter>}
+ * @returns {Adapter}
  */
-export async function open(video, url, onError) {
+export function open(video, url, onError) {
   shaka.polyfill.installAll();
   const player = new shaka.Player();
-  await player.attach(video);
   player.configure({ streaming: { bufferBehind: 30 } });
   player.addEventListener('error', ({ detail }) => {
     onError({
@@ -25,14 +24,17 @@ export async function open(video, url, onError) {
       detail: `error ${detail.code}`,
     });
   });
-  try {
+  const load = async () => {
+    await player.attach(video);
     await player.load(url);
-  } catch (error) {
+  };
+  const ready = load().catch((error) => {
     onError({ fatal: true, detail: `error ${error.code ?? error}` });
-  }
+  });
 
   const tracks = () => player.getVariantTracks();
   return {
+    ready,
     levels: () =>
       tracks()
         .map((track) => ({
