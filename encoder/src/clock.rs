@@ -155,14 +155,14 @@ impl Grid {
             return Err(GridError::FrameRate(fps));
         }
         let step = AAC_FRAME / gcd(SAMPLE_RATE / fps, AAC_FRAME);
-        if segment == 0 || segment % step != 0 {
+        if segment == 0 || !segment.is_multiple_of(step) {
             return Err(GridError::Unaligned {
                 frames: segment,
                 fps,
                 step,
             });
         }
-        if chunk == 0 || segment % chunk != 0 {
+        if chunk == 0 || !segment.is_multiple_of(chunk) {
             return Err(GridError::Chunk { chunk, segment });
         }
         Ok(Self { fps, segment, chunk })
@@ -238,7 +238,7 @@ impl Grid {
     /// Whether a video frame is the first of its segment, and so an IDR.
     #[must_use]
     pub const fn is_segment_start(&self, frame: u64) -> bool {
-        frame % self.segment as u64 == 0
+        frame.is_multiple_of(self.segment as u64)
     }
 
     /// Number, since 1970, of the chunk that a video frame belongs to.

@@ -31,7 +31,7 @@ impl Scaler {
                 tw,
                 th,
                 format,
-                ffi::SWS_BILINEAR as i32,
+                ffi::SWS_BILINEAR,
                 ptr::null_mut(),
                 ptr::null_mut(),
                 ptr::null(),

@@ -423,7 +423,8 @@ const VIDEO_QUEUE: usize = 8;
 const AUDIO_QUEUE: usize = 64;
 /// AAC frames before the first one that is sent: the encoder's priming, and one to settle on.
 const SETTLE: u64 = 2;
-/// Samples that the AAC encoder wants beyond the end of a frame before it gives that frame out.
-const AHEAD: u64 = 2 * AAC_FRAME as u64;
+/// Samples beyond the end of a video frame that let the AAC encoder give out all that starts before it: two frames for
+/// the encoder's delay, one for the frame that straddles the end.
+const AHEAD: u64 = 3 * AAC_FRAME as u64;
 const REPORT_EVERY: Duration = Duration::from_secs(10);
 const _: () = assert!(SAMPLE_RATE as u64 > AHEAD);

@@ -1,5 +1,6 @@
 //! Whole channels through the real encoders, judged by the `ffmpeg` and `ffprobe` commands.
 #![cfg(feature = "ffmpeg")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::{
     cell::Cell,
@@ -575,7 +576,8 @@ fn film(folder: &Path, rate: Option<u32>) -> PathBuf {
     if let Some(sound) = &sound {
         arguments.extend(["-f", "lavfi", "-t", "1.5", "-i", sound, "-c:a", "pcm_s16le"]);
     }
-    arguments.extend(["-c:v", "ffv1", path.to_str().unwrap()]);
+    // Lossless, so that the count can be read off.
+    arguments.extend(["-c:v", "libx264", "-qp", "0", path.to_str().unwrap()]);
     tool("ffmpeg", &arguments);
     path
 }

@@ -78,9 +78,8 @@ pub const CANDIDATES: [Candidate; 4] = [
             // `stitchable` keeps the parameter sets free of the rate settings, so that a restart with another bit
             // rate has the same init segment. One thread up to 720p: rungs run beside each other already.
             let threads = if settings.size.height > 720 { 2 } else { 1 };
-            let params = format!(
-                "keyint=infinite:min-keyint=1:scenecut=0:open-gop=0:stitchable=1:threads={threads}:sliced-threads=0"
-            );
+            let params =
+                format!("keyint=infinite:min-keyint=1:scenecut=0:open-gop=0:stitchable=1:threads={threads}");
             let mut options = fixed(&[
                 ("tune", "zerolatency"),
                 ("forced-idr", "1"),
