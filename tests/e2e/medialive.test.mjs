@@ -58,7 +58,8 @@ describe('what MediaLive pushes plays to its end', { skip }, () => {
           return now.frames > 25;
         },
         20_000,
-      ).finally(() => page.screenshot({ path: name }));
+      );
+      await page.screenshot({ path: name });
       const end = await until(
         `${player} plays to the end`,
         async () => {

@@ -10,12 +10,13 @@ const probe = {
   version: '',
   fatal: [],
   warnings: [],
-  stalls: 0,
+  /** How long each one lasted, in ms; null while it lasts. */
+  stalls: [],
   clock: { reads: 0, misses: 0, first: null, last: null, latencyMs: null },
   ended: false,
   /** Forgets what happened while the player found its place. */
   reset() {
-    this.stalls = 0;
+    this.stalls = [];
     this.clock = { reads: 0, misses: 0, first: null, last: null, latencyMs: null };
   },
   look() {
@@ -34,7 +35,7 @@ const probe = {
       dropped: quality.droppedVideoFrames,
       audioBytes: video.webkitAudioDecodedByteCount,
       videoBytes: video.webkitVideoDecodedByteCount,
-      stalls: this.stalls,
+      stalls: [...this.stalls],
       fatal: this.fatal,
       warnings: this.warnings,
       clock: { ...this.clock },
@@ -55,11 +56,17 @@ function ahead() {
 }
 
 let played = false;
+let stalledAt = null;
 video.addEventListener('playing', () => {
   played = true;
+  if (stalledAt === null) return;
+  probe.stalls[probe.stalls.length - 1] = Math.round(performance.now() - stalledAt);
+  stalledAt = null;
 });
 video.addEventListener('waiting', () => {
-  if (played && !video.seeking) probe.stalls += 1;
+  if (!played || video.seeking) return;
+  stalledAt = performance.now();
+  probe.stalls.push(null);
 });
 video.addEventListener('ended', () => {
   probe.ended = true;
@@ -84,7 +91,7 @@ setInterval(() => {
   const now = probe.look();
   document.getElementById('facts').textContent =
     `${which} ${probe.version}  ${now.width}x${now.height}\n` +
-    `t ${now.currentTime.toFixed(2)}  buffer ${now.buffered.toFixed(1)}  stalls ${now.stalls}  ` +
+    `t ${now.currentTime.toFixed(2)}  buffer ${now.buffered.toFixed(1)}  stalls ${now.stalls.length}  ` +
     `dropped ${now.dropped}/${now.frames}\n` +
     `latency ${now.clock.latencyMs ?? '-'} ms`;
 }, 500);

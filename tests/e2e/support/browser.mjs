@@ -70,5 +70,15 @@ export async function openPlayer(browser, site, player, url) {
   return page;
 }
 
-/** What the page counted until now. */
-export const look = (page) => page.evaluate(() => window.probe.look());
+const ANSWER_WITHIN_MS = 10_000;
+
+/** What the page counted until now. A page whose script spins never answers: that is an error. */
+export function look(page) {
+  let timer;
+  const late = new Promise((_done, fail) => {
+    timer = setTimeout(() => fail(new Error('the page does not answer')), ANSWER_WITHIN_MS);
+  });
+  return Promise.race([page.evaluate(() => window.probe.look()), late]).finally(() =>
+    clearTimeout(timer),
+  );
+}
