@@ -56,10 +56,10 @@ fn long_playlist() -> String {
     let mut text = String::from(
         "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:1\n#EXT-X-MAP:URI=\"init.mp4\"\n",
     );
-    for number in 0..5400 {
+    for number in 0..5400_u64 {
         let seconds = number * 2;
         let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-        write!(text, "#EXT-X-PROGRAM-DATE-TIME:2026-11-21T{hour:02}:{minute:02}:{second:02}.000Z\n#EXTINF:2.000,\n0-{}.m4s\n", u64::from(seconds) * 90_000).unwrap();
+        write!(text, "#EXT-X-PROGRAM-DATE-TIME:2026-11-21T{hour:02}:{minute:02}:{second:02}.000Z\n#EXTINF:2.000,\n0-{}.m4s\n", seconds * 90_000).unwrap();
     }
     text
 }

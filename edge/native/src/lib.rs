@@ -37,6 +37,7 @@ async fn handle(
     request: Request<axum::body::Body>,
 ) -> Response<axum::body::Body> {
     let (mut parts, _body) = request.into_parts();
+    let head = parts.method == http::Method::HEAD;
     parts.uri = absolute(&parts.uri, parts.headers.get(http::header::HOST));
     let handled = pop
         .edge
@@ -44,6 +45,10 @@ async fn handle(
         .await;
     log(&handled.record);
     handled.response.map(|body| match body {
+        // Of unknown length, or axum would declare a length of nought where the true one is not known.
+        _ if head => axum::body::Body::from_stream(futures_util::stream::empty::<
+            Result<Vec<u8>, std::convert::Infallible>,
+        >()),
         Body::Empty => axum::body::Body::empty(),
         Body::Bytes(bytes) => bytes.into(),
         Body::Upstream(body) => axum::body::Body::new(body),

@@ -95,6 +95,14 @@ async fn an_origin_that_is_away_is_a_502_with_a_reason_for_programs() {
     assert!(body.contains("urn:selvedge:error:origin-unreachable"), "{body}");
 }
 
+#[tokio::test]
+async fn a_head_of_a_document_that_is_rewritten_declares_no_length() {
+    let request = Request::head(format!("/live/c/index.m3u8?CAT={}", token())).header("Host", "e");
+    let (status, body, headers) = send(edge(&origin().await), request).await;
+    assert_eq!((status, body.as_str()), (StatusCode::OK, ""));
+    assert!(!headers.contains_key("content-length"), "{headers:?}");
+}
+
 #[test]
 fn an_origin_that_is_no_url_is_refused_with_the_fix() {
     for bad in ["127.0.0.1:8080", "ftp://h", "http://h/?x", ""] {
