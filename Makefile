@@ -7,8 +7,6 @@ MAKEFLAGS += --no-print-directory
 
 # The two adapters are built for their WebAssembly targets, everything else natively.
 NATIVE := --workspace --exclude selvedge-edge-cloudflare --exclude selvedge-edge-fastly
-CLOUDFLARE := -p selvedge-edge-cloudflare --target wasm32-unknown-unknown
-FASTLY := -p selvedge-edge-fastly --target wasm32-wasip1
 
 # What the demo shows: `test`, a file, or bikes.mp4 or bigbuckbunny.mp4, which are fetched.
 INPUT ?= test
@@ -48,11 +46,8 @@ check:
 	@scripts/setup.sh check
 	cargo fmt --all --check
 	cargo clippy --locked $(NATIVE) --all-targets -- -D warnings
-	cargo clippy --locked $(CLOUDFLARE) -- -D warnings
-	cargo clippy --locked $(FASTLY) -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps $(NATIVE)
-	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps $(CLOUDFLARE)
-	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps $(FASTLY)
+	@scripts/lint-wasm.sh
 	@scripts/deny.sh
 	@scripts/no-local-paths.sh
 

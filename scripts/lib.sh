@@ -33,3 +33,21 @@ use_modern_node() {
         PATH="$bundled:$PATH"
     fi
 }
+
+WASM_TARGETS=(wasm32-unknown-unknown wasm32-wasip1)
+
+# Which of those the toolchain in use has no standard library for.
+missing_targets() {
+    local target
+    for target in "${WASM_TARGETS[@]}"; do
+        compgen -G "$(rustc --print target-libdir --target "$target")/libstd-*.rlib" > /dev/null || echo "$target"
+    done
+}
+
+# Where rustup had nothing for the edges, build-std.sh has made a toolchain for them.
+use_wasm_toolchain() {
+    [[ -n $(missing_targets) ]] || return 0
+    if command -v rustup > /dev/null && rustup toolchain list | grep -q '^selvedge-wasm'; then
+        export RUSTUP_TOOLCHAIN=selvedge-wasm
+    fi
+}

@@ -72,18 +72,17 @@ rust_components() {
     rustup --quiet component add "${missing[@]}"
 }
 
-has_target() { compgen -G "$(rustc --print target-libdir --target "$1")/libstd-*.rlib" > /dev/null; }
-
 wasm_targets() {
-    local target missing=()
-    for target in wasm32-unknown-unknown wasm32-wasip1; do
-        has_target "$target" || missing+=("$target")
-    done
-    [[ ${#missing[@]} -gt 0 ]] || return 0
-    say "rustup target add ${missing[*]} (the standard library for both edges)"
-    if command -v rustup > /dev/null && rustup --quiet target add "${missing[@]}"; then return; fi
-    say "rustup cannot: building the standard library from source instead"
-    scripts/build-std.sh "${missing[@]}"
+    local missing
+    missing=$(use_wasm_toolchain; missing_targets)
+    [[ -n $missing ]] || return 0
+    missing=${missing//$'\n'/ }
+    say "rustup target add $missing (the standard library for both edges)"
+    # The names have no spaces.
+    # shellcheck disable=SC2086
+    if command -v rustup > /dev/null && rustup --quiet target add $missing; then return; fi
+    # shellcheck disable=SC2086
+    scripts/build-std.sh $missing
 }
 
 # Installs a tool from crates.io: cargo_tool <crate> <version> <binary> <what for> [cargo install's flags]

@@ -5,6 +5,8 @@
 # left out when the module that it made is the one of the last time.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
+use_wasm_toolchain
+
 WASM_OPT=$ROOT/node_modules/binaryen/bin/wasm-opt
 ESBUILD=$ROOT/node_modules/esbuild/bin/esbuild
 # Named one by one: Fastly refuses a module that uses any other, which `--all-features` would allow.
