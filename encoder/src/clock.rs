@@ -397,12 +397,12 @@ pub struct Pacer {
 }
 
 impl Pacer {
-    /// A pacer that tolerates a lateness of about a sixth of a second.
+    /// A pacer that tolerates a lateness of half a second.
     #[must_use]
     pub fn new(grid: Grid) -> Self {
         Self {
             grid,
-            tolerance: u64::from(grid.fps).div_ceil(6),
+            tolerance: u64::from(grid.fps / 2),
         }
     }
 
@@ -516,8 +516,8 @@ mod tests {
             Pace::Wait(Duration::from_nanos(7))
         );
         assert_eq!(pacer.pace(1000, due), Pace::Produce);
-        assert_eq!(pacer.pace(1000, grid.time(1005)), Pace::Produce);
-        assert_eq!(pacer.pace(1000, grid.time(1006)), Pace::Skip { to: 1006 });
+        assert_eq!(pacer.pace(1000, grid.time(1012)), Pace::Produce);
+        assert_eq!(pacer.pace(1000, grid.time(1013)), Pace::Skip { to: 1013 });
     }
 
     proptest! {

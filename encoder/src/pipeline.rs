@@ -246,6 +246,7 @@ impl<'a> Conductor<'a> {
         }
         let shape = source.shape();
         let mut picture = source.picture(frame)?;
+        self.report = Report::new(&self.stats, self.grid.time(frame));
         while end.is_none_or(|end| frame < end) {
             if stop.load(Relaxed) && end.is_none_or(|end| end > self.grid.chunk_end(frame + 1)) {
                 let soon = self.grid.chunk_end(frame + 1);
@@ -394,7 +395,7 @@ impl Report {
         if self.missed > 0 && now.since(self.told) >= Duration::from_secs(1) {
             tracing::warn!(
                 frames = self.missed,
-                "the machine is too slow, frames were left out"
+                "the machine was too busy, pictures are repeated"
             );
             self.missed = 0;
             self.told = now;
@@ -418,8 +419,9 @@ impl Report {
     }
 }
 
-/// Pictures that may wait for a busy encoder: about a third of a second at 25 frames a second.
-const VIDEO_QUEUE: usize = 8;
+/// Pictures that may wait for an encoder while the machine is busy with other things. One picture in memory serves all
+/// rungs.
+const VIDEO_QUEUE: usize = 25;
 const AUDIO_QUEUE: usize = 64;
 /// AAC frames before the first one that is sent: the encoder's priming, and one to settle on.
 const SETTLE: u64 = 2;
