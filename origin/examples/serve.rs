@@ -8,9 +8,15 @@ use selvedge_origin::{Config, Origin, clock};
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
     let mut arguments = std::env::args().skip(1);
-    let mut config = Config { cors_origin: "*".to_owned(), ..Config::default() };
+    let mut config = Config {
+        cors_origin: "*".to_owned(),
+        ..Config::default()
+    };
     if let Some(address) = arguments.next() {
         config.listen = address.parse()?;
     }

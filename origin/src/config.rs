@@ -44,7 +44,10 @@ pub struct Limits {
     pub channels: u32,
     /// Tracks of one channel. Default 32.
     pub tracks: u32,
-    /// Bytes of one segment. Default 64 MiB.
+    /// Pushes under way at one time, of all channels: times `segment_bytes`, the most that ingest can hold in
+    /// memory. Default 512.
+    pub pushes: u32,
+    /// Bytes of one segment. Default 32 MiB.
     pub segment_bytes: u64,
     /// Bytes of one init segment. Default 1 MiB.
     pub init_bytes: u64,
@@ -90,7 +93,8 @@ impl Default for Limits {
         Self {
             channels: 200,
             tracks: 32,
-            segment_bytes: 64 << 20,
+            pushes: 512,
+            segment_bytes: 32 << 20,
             init_bytes: 1 << 20,
             manifest_bytes: 2 << 20,
             window_bytes: 512 << 20,
@@ -110,7 +114,12 @@ impl Config {
     /// # Errors
     /// [`Error::Config`] with the key and the fix.
     pub fn check(&self) -> Result<(), Error> {
-        let refuse = |key, reason: &str| Err(Error::Config { key, reason: reason.to_owned() });
+        let refuse = |key, reason: &str| {
+            Err(Error::Config {
+                key,
+                reason: reason.to_owned(),
+            })
+        };
         if self.window_s < 10 {
             return refuse("window_s", "must be at least 10: players buffer three segments");
         }
@@ -118,10 +127,16 @@ impl Config {
             return refuse("limits.header_bytes", "must be at least 8192");
         }
         if self.limits.headers == 0 || self.limits.connections == 0 || self.limits.channels == 0 {
-            return refuse("limits", "`headers`, `connections` and `channels` must be at least 1");
+            return refuse(
+                "limits",
+                "`headers`, `connections` and `channels` must be at least 1",
+            );
         }
         if self.limits.body_idle_s == 0 || self.limits.header_timeout_s == 0 {
-            return refuse("limits", "`body_idle_s` and `header_timeout_s` must be at least 1");
+            return refuse(
+                "limits",
+                "`body_idle_s` and `header_timeout_s` must be at least 1",
+            );
         }
         if http::HeaderValue::from_str(&self.cors_origin).is_err() {
             return refuse("cors_origin", "is not a header value: use \"*\" or one origin");
@@ -142,8 +157,20 @@ mod tests {
     fn an_empty_table_is_the_default_and_a_wrong_key_is_named() {
         assert_eq!(toml::from_str::<Config>("").unwrap(), Config::default());
         let wrong = toml::from_str::<Config>("windows_s = 3").unwrap_err().to_string();
-        assert!(wrong.contains("windows_s") && wrong.contains("window_s"), "{wrong}");
-        let short = Config { window_s: 2, ..Config::default() }.check().unwrap_err().to_string();
-        assert_eq!(short, "configuration: `window_s` must be at least 10: players buffer three segments");
+        assert!(
+            wrong.contains("windows_s") && wrong.contains("window_s"),
+            "{wrong}"
+        );
+        let short = Config {
+            window_s: 2,
+            ..Config::default()
+        }
+        .check()
+        .unwrap_err()
+        .to_string();
+        assert_eq!(
+            short,
+            "configuration: `window_s` must be at least 10: players buffer three segments"
+        );
     }
 }

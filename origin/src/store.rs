@@ -22,7 +22,11 @@ pub(crate) struct Store(Arc<dyn ObjectStore>);
 impl Store {
     /// Opens a folder, making it if need be.
     pub(crate) fn folder(folder: &FsPath) -> Result<Self, Error> {
-        let failed = |reason: String| Error::Store { action: "open", path: folder.display().to_string(), reason };
+        let failed = |reason: String| Error::Store {
+            action: "open",
+            path: folder.display().to_string(),
+            reason,
+        };
         std::fs::create_dir_all(folder).map_err(|error| failed(error.to_string()))?;
         let store = LocalFileSystem::new_with_prefix(folder).map_err(|error| failed(error.to_string()))?;
         Ok(Self(Arc::new(store)))
@@ -57,11 +61,17 @@ impl Store {
     /// Reads all channels back. One that cannot be read is left out and logged, never a reason not to start.
     pub(crate) async fn load(&self, settings: Settings) -> Result<Vec<Channel>, Error> {
         let root = Path::default();
-        let listing = self.0.list_with_delimiter(None).await.map_err(|error| failed("list", &root, &error))?;
+        let listing = self
+            .0
+            .list_with_delimiter(None)
+            .await
+            .map_err(|error| failed("list", &root, &error))?;
         let mut channels = Vec::new();
         for folder in listing.common_prefixes {
             let path = folder.clone().join(RECORD);
-            let Some(json) = self.get_at(&path).await? else { continue };
+            let Some(json) = self.get_at(&path).await? else {
+                continue;
+            };
             let record = match serde_json::from_slice::<Record>(&json) {
                 Ok(record) if record.version == crate::media::RECORD_VERSION => record,
                 Ok(record) => {
@@ -76,7 +86,11 @@ impl Store {
             let mut inits: BTreeMap<String, Vec<Init>> = BTreeMap::new();
             for (track, state) in &record.tracks {
                 for name in &state.inits {
-                    match self.get(&record.name, track, name).await?.map(|bytes| Init::parse(&bytes)) {
+                    match self
+                        .get(&record.name, track, name)
+                        .await?
+                        .map(|bytes| Init::parse(&bytes))
+                    {
                         Some(Ok(init)) => inits.entry(track.clone()).or_default().push(init),
                         _ => tracing::error!(channel = record.name, track, name, "init segment is lost"),
                     }
@@ -88,12 +102,20 @@ impl Store {
     }
 
     async fn put_at(&self, path: Path, data: Bytes) -> Result<(), Error> {
-        self.0.put(&path, data.into()).await.map(|_| ()).map_err(|error| failed("write", &path, &error))
+        self.0
+            .put(&path, data.into())
+            .await
+            .map(|_| ())
+            .map_err(|error| failed("write", &path, &error))
     }
 
     async fn get_at(&self, path: &Path) -> Result<Option<Bytes>, Error> {
         match self.0.get(path).await {
-            Ok(found) => found.bytes().await.map(Some).map_err(|error| failed("read", path, &error)),
+            Ok(found) => found
+                .bytes()
+                .await
+                .map(Some)
+                .map_err(|error| failed("read", path, &error)),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(failed("read", path, &error)),
         }
@@ -101,7 +123,11 @@ impl Store {
 }
 
 fn failed(action: &'static str, path: &Path, reason: &dyn std::fmt::Display) -> Error {
-    Error::Store { action, path: path.to_string(), reason: reason.to_string() }
+    Error::Store {
+        action,
+        path: path.to_string(),
+        reason: reason.to_string(),
+    }
 }
 
 const RECORD: &str = "channel.json";

@@ -12,7 +12,10 @@ pub struct UnixMillis(pub i64);
 impl UnixMillis {
     /// Adds nanoseconds, rounded to the nearest millisecond.
     pub fn plus_nanos(self, nanos: i64) -> Self {
-        Self(self.0.saturating_add(nanos.saturating_add(500_000).div_euclid(1_000_000)))
+        Self(
+            self.0
+                .saturating_add(nanos.saturating_add(500_000).div_euclid(1_000_000)),
+        )
     }
 
     /// This time in nanoseconds, saturating far beyond any real date.
@@ -35,7 +38,11 @@ impl fmt::Display for UnixMillis {
         let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
         let month_from_march = (5 * day_of_year + 2) / 153;
         let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-        let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+        let month = if month_from_march < 10 {
+            month_from_march + 3
+        } else {
+            month_from_march - 9
+        };
         let year = year_of_era + era * 400 + i64::from(month <= 2);
         write!(
             f,
@@ -67,9 +74,18 @@ mod tests {
     #[test]
     fn dates_are_written_as_iso_8601() {
         assert_eq!(UnixMillis(0).to_string(), "1970-01-01T00:00:00.000Z");
-        assert_eq!(UnixMillis(1_721_482_856_120).to_string(), "2024-07-20T13:40:56.120Z");
-        assert_eq!(UnixMillis(951_782_399_999).to_string(), "2000-02-28T23:59:59.999Z");
-        assert_eq!(UnixMillis(951_782_400_000).to_string(), "2000-02-29T00:00:00.000Z");
+        assert_eq!(
+            UnixMillis(1_721_482_856_120).to_string(),
+            "2024-07-20T13:40:56.120Z"
+        );
+        assert_eq!(
+            UnixMillis(951_782_399_999).to_string(),
+            "2000-02-28T23:59:59.999Z"
+        );
+        assert_eq!(
+            UnixMillis(951_782_400_000).to_string(),
+            "2000-02-29T00:00:00.000Z"
+        );
         assert_eq!(UnixMillis(-1).to_string(), "1969-12-31T23:59:59.999Z");
     }
 

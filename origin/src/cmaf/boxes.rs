@@ -25,32 +25,61 @@ pub(super) struct Header {
 
 /// Reads a box header; `None` when more bytes are needed.
 pub(super) fn header(bytes: &[u8], at: u64) -> Result<Option<Header>, Error> {
-    let Some(start) = bytes.first_chunk::<8>() else { return Ok(None) };
+    let Some(start) = bytes.first_chunk::<8>() else {
+        return Ok(None);
+    };
     let [a, b, c, d, name @ ..] = *start;
     let small = u64::from(u32::from_be_bytes([a, b, c, d]));
-    let malformed = |reason| Error::Malformed { name: FourCc(name), at, reason };
+    let malformed = |reason| Error::Malformed {
+        name: FourCc(name),
+        at,
+        reason,
+    };
     match small {
-        0 => Ok(Some(Header { name, size: 0, length: 8 })),
+        0 => Ok(Some(Header {
+            name,
+            size: 0,
+            length: 8,
+        })),
         1 => {
-            let Some(large) = bytes.get(8..16).and_then(|b| b.first_chunk::<8>()) else { return Ok(None) };
+            let Some(large) = bytes.get(8..16).and_then(|b| b.first_chunk::<8>()) else {
+                return Ok(None);
+            };
             let size = u64::from_be_bytes(*large);
             if size < 16 {
                 return Err(malformed("its large size is smaller than its header"));
             }
-            Ok(Some(Header { name, size, length: 16 }))
+            Ok(Some(Header {
+                name,
+                size,
+                length: 16,
+            }))
         }
         2..8 => Err(malformed("its size is smaller than its header")),
-        size => Ok(Some(Header { name, size, length: 8 })),
+        size => Ok(Some(Header {
+            name,
+            size,
+            length: 8,
+        })),
     }
 }
 
 impl<'a> Box4<'a> {
     pub(super) fn new(header: Header, at: u64, bytes: &'a [u8]) -> Self {
-        Self { name: header.name, at, bytes, header: header.length }
+        Self {
+            name: header.name,
+            at,
+            bytes,
+            header: header.length,
+        }
     }
 
     pub(super) fn error(&self, reason: &'static str) -> Error {
-        Error::Malformed { name: FourCc(self.name), at: self.at, reason }
+        Error::Malformed {
+            name: FourCc(self.name),
+            at: self.at,
+            reason,
+        }
     }
 
     fn array<const N: usize>(&self, offset: usize) -> Result<[u8; N], Error> {
@@ -90,7 +119,9 @@ impl<'a> Box4<'a> {
 
     /// The bytes from `offset` on, empty when there are none.
     pub(super) fn rest(&self, offset: usize) -> &'a [u8] {
-        self.bytes.get(offset.saturating_add(self.header - 8)..).unwrap_or_default()
+        self.bytes
+            .get(offset.saturating_add(self.header - 8)..)
+            .unwrap_or_default()
     }
 
     /// The child boxes that start at `offset`.
@@ -143,7 +174,11 @@ impl<'a> Iterator for Children<'a> {
             Ok(None) => return Some(Err(broken)),
             Err(error) => return Some(Err(error)),
         };
-        let size = if header.size == 0 { Some(rest.len()) } else { usize::try_from(header.size).ok() };
+        let size = if header.size == 0 {
+            Some(rest.len())
+        } else {
+            usize::try_from(header.size).ok()
+        };
         let Some((bytes, after)) = size.and_then(|size| rest.split_at_checked(size)) else {
             return Some(Err(broken));
         };

@@ -77,12 +77,19 @@ impl Init {
     /// # Errors
     /// [`Error`] when it is malformed, holds no track, or holds several.
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
-        let mut reader = super::Reader::new(super::Limits { init: bytes.len() as u64, chunk: bytes.len() as u64 });
+        let mut reader = super::Reader::new(super::Limits {
+            init: bytes.len() as u64,
+            chunk: bytes.len() as u64,
+        });
         reader.push(bytes)?;
         reader.finish()?;
         match reader.next_event() {
             Some(super::Event::Init(init)) => Ok(*init),
-            _ => Err(Error::Malformed { name: FourCc(*b"moov"), at: 0, reason: "there is none" }),
+            _ => Err(Error::Malformed {
+                name: FourCc(*b"moov"),
+                at: 0,
+                reason: "there is none",
+            }),
         }
     }
 
@@ -111,7 +118,13 @@ impl Init {
         }
         let track = match (track, tracks) {
             (Some(track), 1) => track,
-            (Some(_), count) => return Err(Error::Muxed { name: FourCc(*b"moov"), at: moov.at, count }),
+            (Some(_), count) => {
+                return Err(Error::Muxed {
+                    name: FourCc(*b"moov"),
+                    at: moov.at,
+                    count,
+                });
+            }
             (None, _) => return Err(moov.error("it has no track (trak)")),
         };
         let mut init = Self::read_track(&track)?;
@@ -122,23 +135,34 @@ impl Init {
         }
         hash(&mut hasher, moov, &[])?;
         let digest = hasher.finalize();
-        init.hash = digest.first_chunk::<8>().map_or(0, |first| u64::from_be_bytes(*first));
+        init.hash = digest
+            .first_chunk::<8>()
+            .map_or(0, |first| u64::from_be_bytes(*first));
         Ok(init)
     }
 
     fn read_track(trak: &Box4<'_>) -> Result<Self, Error> {
-        let need = |found: Option<Box4<'_>>, reason| found.is_some().then_some(()).ok_or_else(|| trak.error(reason));
+        let need =
+            |found: Option<Box4<'_>>, reason| found.is_some().then_some(()).ok_or_else(|| trak.error(reason));
         let tkhd = trak.child(8, b"tkhd")?;
         need(tkhd, "it has no 'tkhd'")?;
         let mdia = trak.child(8, b"mdia")?;
         need(mdia, "it has no 'mdia'")?;
-        let (Some(tkhd), Some(mdia)) = (tkhd, mdia) else { return Err(trak.error("it is incomplete")) };
+        let (Some(tkhd), Some(mdia)) = (tkhd, mdia) else {
+            return Err(trak.error("it is incomplete"));
+        };
         let (Some(mdhd), Some(hdlr)) = (mdia.child(8, b"mdhd")?, mdia.child(8, b"hdlr")?) else {
             return Err(mdia.error("it has no 'mdhd' or no 'hdlr'"));
         };
-        let minf = mdia.child(8, b"minf")?.ok_or_else(|| mdia.error("it has no 'minf'"))?;
-        let stbl = minf.child(8, b"stbl")?.ok_or_else(|| minf.error("it has no 'stbl'"))?;
-        let stsd = stbl.child(8, b"stsd")?.ok_or_else(|| stbl.error("it has no 'stsd'"))?;
+        let minf = mdia
+            .child(8, b"minf")?
+            .ok_or_else(|| mdia.error("it has no 'minf'"))?;
+        let stbl = minf
+            .child(8, b"stbl")?
+            .ok_or_else(|| minf.error("it has no 'stbl'"))?;
+        let stsd = stbl
+            .child(8, b"stsd")?
+            .ok_or_else(|| stbl.error("it has no 'stsd'"))?;
         let entry = match stsd.children(16).next() {
             Some(entry) => entry?,
             None => return Err(stsd.error("it has no sample entry")),
@@ -221,8 +245,13 @@ fn hash(hasher: &mut Sha256, found: &Box4<'_>, path: &[[u8; 4]]) -> Result<(), E
 
 fn language(mdia: &Box4<'_>, packed: u16) -> Result<Option<String>, Error> {
     if let Some(elng) = mdia.child(8, b"elng")? {
-        let text: String =
-            elng.rest(12).iter().take_while(|b| **b != 0).take(35).map(|b| char::from(*b)).collect();
+        let text: String = elng
+            .rest(12)
+            .iter()
+            .take_while(|b| **b != 0)
+            .take(35)
+            .map(|b| char::from(*b))
+            .collect();
         if !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
             return Ok(Some(text));
         }
@@ -234,7 +263,12 @@ fn language(mdia: &Box4<'_>, packed: u16) -> Result<Option<String>, Error> {
 
 fn edit(trak: &Box4<'_>) -> Result<Edit, Error> {
     let mut edit = Edit::default();
-    let Some(elst) = trak.child(8, b"edts")?.map(|edts| edts.child(8, b"elst")).transpose()?.flatten() else {
+    let Some(elst) = trak
+        .child(8, b"edts")?
+        .map(|edts| edts.child(8, b"elst"))
+        .transpose()?
+        .flatten()
+    else {
         return Ok(edit);
     };
     let long = elst.version()? != 0;
@@ -245,7 +279,10 @@ fn edit(trak: &Box4<'_>) -> Result<Edit, Error> {
         let (duration, media_time) = if long {
             (elst.u64(at)?, elst.u64(at + 8)?.cast_signed())
         } else {
-            (u64::from(elst.u32(at)?), i64::from(elst.u32(at + 4)?.cast_signed()))
+            (
+                u64::from(elst.u32(at)?),
+                i64::from(elst.u32(at + 4)?.cast_signed()),
+            )
         };
         if media_time == -1 && index == 0 {
             edit.empty = duration;
@@ -294,7 +331,10 @@ fn codec(entry: &Box4<'_>, children_at: usize) -> Result<String, Error> {
             Some(c) => format!("vp09.{:02}.{:02}.{:02}", c.u8(12)?, c.u8(13)?, c.u8(14)? >> 4),
             None => return Err(entry.error("it has no 'vpcC'")),
         },
-        b"mp4a" => child(b"esds")?.as_ref().and_then(audio_object).unwrap_or_else(|| "mp4a.40.2".to_owned()),
+        b"mp4a" => child(b"esds")?
+            .as_ref()
+            .and_then(audio_object)
+            .unwrap_or_else(|| "mp4a.40.2".to_owned()),
         _ => four,
     })
 }
@@ -302,7 +342,10 @@ fn codec(entry: &Box4<'_>, children_at: usize) -> Result<String, Error> {
 /// ISO/IEC 14496-15 annex E.
 fn hevc(four: &str, config: &Box4<'_>) -> Result<String, Error> {
     let first = config.u8(9)?;
-    let space = ["", "A", "B", "C"].get(usize::from(first >> 6)).copied().unwrap_or_default();
+    let space = ["", "A", "B", "C"]
+        .get(usize::from(first >> 6))
+        .copied()
+        .unwrap_or_default();
     let tier = if first & 0x20 == 0 { 'L' } else { 'H' };
     let mut text = format!(
         "{four}.{space}{}.{:X}.{tier}{}",
@@ -314,7 +357,10 @@ fn hevc(four: &str, config: &Box4<'_>) -> Result<String, Error> {
     for (index, byte) in constraints.iter_mut().enumerate() {
         *byte = config.u8(14 + index)?;
     }
-    let used = constraints.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    let used = constraints
+        .iter()
+        .rposition(|byte| *byte != 0)
+        .map_or(0, |last| last + 1);
     for byte in constraints.iter().take(used) {
         // Writing to a String cannot fail.
         let _ = write!(text, ".{byte:X}");

@@ -74,7 +74,9 @@ pub enum Error {
         missing: u64,
     },
     /// Well-formed, but more tracks than one.
-    #[error("box '{name}' at byte {at}: {count} tracks in one object: push each track by itself (CMAF is not muxed)")]
+    #[error(
+        "box '{name}' at byte {at}: {count} tracks in one object: push each track by itself (CMAF is not muxed)"
+    )]
     Muxed {
         /// `moov` or `moof`.
         name: FourCc,

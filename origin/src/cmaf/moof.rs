@@ -27,7 +27,8 @@ pub struct Fragment {
 impl Fragment {
     /// Duration in the track's timescale, given the default of the init segment's `trex`.
     pub fn duration(&self, default: u32) -> u64 {
-        self.named_duration.saturating_add(self.unnamed_durations.saturating_mul(u64::from(default)))
+        self.named_duration
+            .saturating_add(self.unnamed_durations.saturating_mul(u64::from(default)))
     }
 
     /// Whether decoding can start at the first sample, given the default flags of the init segment's `trex`.
@@ -54,10 +55,18 @@ pub(super) fn prft(found: &Box4<'_>) -> Result<Prft, Error> {
     let version = found.version()?;
     let flags = found.flags()?;
     let ntp = found.u64(16)?;
-    let media_time = if version == 0 { i64::from(found.u32(24)?) } else { found.u64(24)?.cast_signed() };
+    let media_time = if version == 0 {
+        i64::from(found.u32(24)?)
+    } else {
+        found.u64(24)?.cast_signed()
+    };
     let nanos = (i128::from(ntp) * 1_000_000_000) >> 32;
     let unix_nanos = i64::try_from(nanos - 2_208_988_800_000_000_000).unwrap_or(0);
-    Ok(Prft { flags, unix_nanos, media_time })
+    Ok(Prft {
+        flags,
+        unix_nanos,
+        media_time,
+    })
 }
 
 pub(super) fn moof(found: &Box4<'_>) -> Result<Fragment, Error> {
@@ -72,13 +81,20 @@ pub(super) fn moof(found: &Box4<'_>) -> Result<Fragment, Error> {
     }
     match (fragment, count) {
         (Some(fragment), 1) => Ok(fragment),
-        (Some(_), count) => Err(Error::Muxed { name: FourCc(found.name), at: found.at, count }),
+        (Some(_), count) => Err(Error::Muxed {
+            name: FourCc(found.name),
+            at: found.at,
+            count,
+        }),
         (None, _) => Err(found.error("it has no track fragment (traf)")),
     }
 }
 
 fn traf(found: &Box4<'_>) -> Result<Fragment, Error> {
-    let mut fragment = Fragment { size: Some(0), ..Fragment::default() };
+    let mut fragment = Fragment {
+        size: Some(0),
+        ..Fragment::default()
+    };
     let mut defaults = Defaults::default();
     let mut has_time = false;
     for child in found.children(8) {
@@ -88,8 +104,11 @@ fn traf(found: &Box4<'_>) -> Result<Fragment, Error> {
             b"tfdt" => {
                 has_time = true;
                 fragment.wraps = child.version()? == 0;
-                fragment.decode_time =
-                    if fragment.wraps { u64::from(child.u32(12)?) } else { child.u64(12)? };
+                fragment.decode_time = if fragment.wraps {
+                    u64::from(child.u32(12)?)
+                } else {
+                    child.u64(12)?
+                };
             }
             b"trun" => trun(&child, &defaults, &mut fragment)?,
             _ => {}
@@ -129,7 +148,11 @@ fn tfhd(found: &Box4<'_>, fragment: &mut Fragment) -> Result<Defaults, Error> {
         at += 4;
         Ok(Some(value))
     };
-    Ok(Defaults { duration: next(0x8)?, size: next(0x10)?, flags: next(0x20)? })
+    Ok(Defaults {
+        duration: next(0x8)?,
+        size: next(0x10)?,
+        flags: next(0x20)?,
+    })
 }
 
 fn trun(found: &Box4<'_>, defaults: &Defaults, fragment: &mut Fragment) -> Result<(), Error> {
@@ -151,10 +174,15 @@ fn trun(found: &Box4<'_>, defaults: &Defaults, fragment: &mut Fragment) -> Resul
     let size_at = (flags & 0x200 != 0).then_some(if flags & 0x100 != 0 { 4 } else { 0 });
     let flags_at = (flags & 0x400 != 0).then_some(4 * (flags & 0x300).count_ones() as usize);
     let field = |entry: &[u8], at: usize| {
-        entry.get(at..).and_then(|rest| rest.first_chunk::<4>()).map_or(0, |b| u32::from_be_bytes(*b))
+        entry
+            .get(at..)
+            .and_then(|rest| rest.first_chunk::<4>())
+            .map_or(0, |b| u32::from_be_bytes(*b))
     };
     if fragment.samples == 0 && count > 0 {
-        let in_table = flags_at.and_then(|at| table.get(at..)).map(|entry| field(entry, 0));
+        let in_table = flags_at
+            .and_then(|at| table.get(at..))
+            .map(|entry| field(entry, 0));
         fragment.first_flags = first_flags.or(in_table).or(defaults.flags);
     }
     fragment.samples = fragment.samples.saturating_add(u64::from(count));
@@ -178,9 +206,10 @@ fn trun(found: &Box4<'_>, defaults: &Defaults, fragment: &mut Fragment) -> Resul
         }
     }
     if size_at.is_none() {
-        fragment.size = fragment.size.zip(defaults.size).map(|(sum, each)| {
-            sum.saturating_add(u64::from(count) * u64::from(each))
-        });
+        fragment.size = fragment
+            .size
+            .zip(defaults.size)
+            .map(|(sum, each)| sum.saturating_add(u64::from(count) * u64::from(each)));
     }
     Ok(())
 }

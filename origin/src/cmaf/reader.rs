@@ -88,7 +88,9 @@ impl Reader {
                 return Err(self.malformed(header.name, "only 'mdat' may reach to the end of the body"));
             }
             self.check_size(header)?;
-            let Ok(size) = usize::try_from(header.size) else { return Ok(()) };
+            let Ok(size) = usize::try_from(header.size) else {
+                return Ok(());
+            };
             if size == 0 || self.unread().len() < size {
                 return Ok(());
             }
@@ -114,9 +116,11 @@ impl Reader {
                 at: self.at(),
                 missing: 8_u64.saturating_sub(self.unread().len() as u64).max(1),
             }),
-            None if self.fragment.is_some() => {
-                Err(Error::Malformed { name: FourCc(*b"moof"), at: self.at(), reason: "no 'mdat' follows it" })
-            }
+            None if self.fragment.is_some() => Err(Error::Malformed {
+                name: FourCc(*b"moof"),
+                at: self.at(),
+                reason: "no 'mdat' follows it",
+            }),
             None => {
                 // A lone `styp` with `lmsg` ends the track as well.
                 if std::mem::take(&mut self.last) {
@@ -146,15 +150,32 @@ impl Reader {
     }
 
     fn malformed(&self, name: [u8; 4], reason: &'static str) -> Error {
-        Error::Malformed { name: FourCc(name), at: self.at(), reason }
+        Error::Malformed {
+            name: FourCc(name),
+            at: self.at(),
+            reason,
+        }
     }
 
     fn check_size(&self, header: Header) -> Result<(), Error> {
-        let limit = if &header.name == b"moov" { self.limits.init } else { self.limits.chunk };
-        let size = if header.size == 0 { self.unread().len() as u64 } else { header.size };
+        let limit = if &header.name == b"moov" {
+            self.limits.init
+        } else {
+            self.limits.chunk
+        };
+        let size = if header.size == 0 {
+            self.unread().len() as u64
+        } else {
+            header.size
+        };
         let total = size.saturating_add(self.scan as u64);
         if total > limit {
-            return Err(Error::TooLarge { name: FourCc(header.name), at: self.at(), size: total, limit });
+            return Err(Error::TooLarge {
+                name: FourCc(header.name),
+                at: self.at(),
+                size: total,
+                limit,
+            });
         }
         Ok(())
     }
@@ -199,7 +220,14 @@ impl Reader {
                 let bytes = self.cut(end);
                 let (styp, last) = (std::mem::take(&mut self.styp), std::mem::take(&mut self.last));
                 let prft = self.prft.take();
-                self.events.push_back(Event::Chunk(Chunk { bytes, at, fragment, prft, styp, last }));
+                self.events.push_back(Event::Chunk(Chunk {
+                    bytes,
+                    at,
+                    fragment,
+                    prft,
+                    styp,
+                    last,
+                }));
                 return Ok(());
             }
             b"mfra" => {
@@ -207,7 +235,10 @@ impl Reader {
                 self.events.push_back(Event::End);
                 return Ok(());
             }
-            name if !name.iter().all(|b| b.is_ascii_graphic() || *b == b' ' || *b == 0xa9) => {
+            name if !name
+                .iter()
+                .all(|b| b.is_ascii_graphic() || *b == b' ' || *b == 0xa9) =>
+            {
                 return Err(found.error("this is not a box type"));
             }
             _ => {}

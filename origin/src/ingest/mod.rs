@@ -22,7 +22,11 @@ pub enum Sniffed {
 pub fn sniff(bytes: &[u8]) -> Option<Sniffed> {
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let first = text.iter().find(|byte| !byte.is_ascii_whitespace())?;
-    Some(if matches!(first, b'<' | b'#') { Sniffed::Manifest } else { Sniffed::Media })
+    Some(if matches!(first, b'<' | b'#') {
+        Sniffed::Manifest
+    } else {
+        Sniffed::Media
+    })
 }
 
 /// Whether a pushed MPD or playlist says that the event is over. Nothing else in it is believed: the media
@@ -30,7 +34,10 @@ pub fn sniff(bytes: &[u8]) -> Option<Sniffed> {
 pub fn manifest_ends(text: &[u8]) -> bool {
     let text = String::from_utf8_lossy(text);
     if let Some(mpd) = text.find("<MPD") {
-        let tag = text.get(mpd..).and_then(|rest| rest.split('>').next()).unwrap_or_default();
+        let tag = text
+            .get(mpd..)
+            .and_then(|rest| rest.split('>').next())
+            .unwrap_or_default();
         return tag.contains("type=\"static\"") || tag.contains("type='static'");
     }
     text.lines().any(|line| line.trim_end() == "#EXT-X-ENDLIST")
@@ -152,13 +159,20 @@ impl Body {
 
     fn chunk(&mut self, chunk: &Chunk, now: UnixMillis, steps: &mut Vec<Step>) -> Result<(), Error> {
         self.had_media = true;
-        let Some(init) = self.init.clone() else { return Err(Error::NoInit { track: String::new() }) };
+        let Some(init) = self.init.clone() else {
+            return Err(Error::NoInit { track: String::new() });
+        };
         let is_full = |open: &OpenSegment, after| {
             let syncs = init.kind != Kind::Video || chunk.fragment.starts_with_sync(init.default_flags);
             let half = chunk.fragment.duration(init.default_duration) / 2;
             syncs && open.span() + crate::time::ticks_to_nanos(half.cast_signed(), init.timescale) >= after
         };
-        if self.open.as_ref().zip(self.cut_after).is_some_and(|(open, after)| is_full(open, after)) {
+        if self
+            .open
+            .as_ref()
+            .zip(self.cut_after)
+            .is_some_and(|(open, after)| is_full(open, after))
+        {
             self.close(true, steps);
         }
         let outcome = match &mut self.open {
@@ -170,10 +184,15 @@ impl Body {
                 });
             }
             Some(open) => open.append(chunk),
-            None => OpenSegment::open(Arc::clone(&init), chunk, self.number, now).map(|open| self.open = Some(open)),
+            None => OpenSegment::open(Arc::clone(&init), chunk, self.number, now)
+                .map(|open| self.open = Some(open)),
         };
         outcome.map_err(|bad| {
-            Error::BadMedia(cmaf::Error::Malformed { name: FourCc(*b"moof"), at: chunk.at, reason: bad.reason() })
+            Error::BadMedia(cmaf::Error::Malformed {
+                name: FourCc(*b"moof"),
+                at: chunk.at,
+                reason: bad.reason(),
+            })
         })
     }
 }
@@ -192,8 +211,12 @@ mod tests {
 
     #[test]
     fn only_a_static_mpd_or_an_endlist_ends_a_channel() {
-        assert!(manifest_ends(b"<?xml?>\n<MPD xmlns=\"x\" type=\"static\"><Period/></MPD>"));
-        assert!(!manifest_ends(b"<MPD type=\"dynamic\"><X type=\"static\"/></MPD>"));
+        assert!(manifest_ends(
+            b"<?xml?>\n<MPD xmlns=\"x\" type=\"static\"><Period/></MPD>"
+        ));
+        assert!(!manifest_ends(
+            b"<MPD type=\"dynamic\"><X type=\"static\"/></MPD>"
+        ));
         assert!(manifest_ends(b"#EXTM3U\n#EXT-X-ENDLIST\r\n"));
         assert!(!manifest_ends(b"#EXTM3U\n#EXTINF:2,\nEXT-X-ENDLIST.m4s\n"));
     }

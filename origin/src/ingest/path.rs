@@ -19,15 +19,23 @@ impl ObjectName {
     /// `None` when it names no object.
     pub fn parse(rest: &str) -> Option<Self> {
         let rest = percent_decode(rest);
-        let mut folders: Vec<&str> =
-            rest.split('/').map(str::trim).filter(|part| !part.is_empty() && inside(part, "Switching").is_none()).collect();
+        let mut folders: Vec<&str> = rest
+            .split('/')
+            .map(str::trim)
+            .filter(|part| !part.is_empty() && inside(part, "Switching").is_none())
+            .collect();
         let file = folders.pop()?;
         if let Some(track) = inside(file, "Streams") {
             let (stem, _) = stem_of(track);
-            return Some(Self { track: clean(stem)?, number: None });
+            return Some(Self {
+                track: clean(stem)?,
+                number: None,
+            });
         }
         // `Streams(track)/<n>` is an object inside the track.
-        let folder = folders.last().map(|folder| inside(folder, "Streams").map_or(*folder, |track| stem_of(track).0));
+        let folder = folders
+            .last()
+            .map(|folder| inside(folder, "Streams").map_or(*folder, |track| stem_of(track).0));
         let (stem, _) = stem_of(file);
         let (name, is_init) = without_role(stem);
         let (name, number) = if is_init { (name, None) } else { split_number(name) };
@@ -52,7 +60,10 @@ fn is_name_byte(byte: u8) -> bool {
 
 /// The text inside `<word>(…)`.
 fn inside<'a>(text: &'a str, word: &str) -> Option<&'a str> {
-    text.strip_prefix(word)?.strip_prefix('(')?.strip_suffix(')').map(str::trim)
+    text.strip_prefix(word)?
+        .strip_prefix('(')?
+        .strip_suffix(')')
+        .map(str::trim)
 }
 
 fn stem_of(file: &str) -> (&str, &str) {
@@ -65,9 +76,14 @@ fn stem_of(file: &str) -> (&str, &str) {
 /// Takes the words off that say what an object is, not whose: `init-stream0` and `chunk-stream0-1`.
 fn without_role(stem: &str) -> (&str, bool) {
     for role in ROLES {
-        let Some(rest) = stem.strip_prefix(role) else { continue };
+        let Some(rest) = stem.strip_prefix(role) else {
+            continue;
+        };
         if rest.is_empty() || rest.starts_with(['-', '_', '.']) || rest.bytes().all(|b| b.is_ascii_digit()) {
-            return (rest.trim_start_matches(['-', '_', '.']), role == "init" || role == "header");
+            return (
+                rest.trim_start_matches(['-', '_', '.']),
+                role == "init" || role == "header",
+            );
         }
     }
     match stem.strip_suffix("init").or_else(|| stem.strip_suffix("header")) {
@@ -87,8 +103,17 @@ fn split_number(name: &str) -> (&str, Option<u64>) {
 }
 
 fn clean(name: &str) -> Option<String> {
-    let kept: String =
-        name.chars().map(|c| if c.is_ascii() && is_name_byte(c as u8) { c } else { '-' }).take(MAX_NAME).collect();
+    let kept: String = name
+        .chars()
+        .map(|c| {
+            if c.is_ascii() && is_name_byte(c as u8) {
+                c
+            } else {
+                '-'
+            }
+        })
+        .take(MAX_NAME)
+        .collect();
     let kept = kept.trim_start_matches(['.', '-']);
     (!kept.is_empty()).then(|| kept.to_owned())
 }
@@ -133,7 +158,11 @@ mod tests {
             ("video-720p/935000123.m4s", "video-720p", Some(935_000_123)),
             ("init-stream0.m4s", "stream0", None),
             ("chunk-stream0-00001.m4s", "stream0", Some(1)),
-            ("chunk-stream1-22978624000000.m4s", "stream1", Some(22_978_624_000_000)),
+            (
+                "chunk-stream1-22978624000000.m4s",
+                "stream1",
+                Some(22_978_624_000_000),
+            ),
             ("init.mp4", "main", None),
             ("seg_00001.m4s", "main", Some(1)),
             ("seg00001.m4s", "main", Some(1)),
@@ -151,9 +180,19 @@ mod tests {
 
     #[test]
     fn a_path_cannot_leave_its_channel() {
-        for path in ["../../etc/passwd", "%2e%2e/%2e%2e/x.m4s", "..", "a/../../b.mp4", "/", ""] {
+        for path in [
+            "../../etc/passwd",
+            "%2e%2e/%2e%2e/x.m4s",
+            "..",
+            "a/../../b.mp4",
+            "/",
+            "",
+        ] {
             if let Some(name) = ObjectName::parse(path) {
-                assert!(!name.track.contains('/') && !name.track.starts_with('.'), "{path}: {name:?}");
+                assert!(
+                    !name.track.contains('/') && !name.track.starts_with('.'),
+                    "{path}: {name:?}"
+                );
             }
         }
         assert!(is_channel_name("demo-1.a"));

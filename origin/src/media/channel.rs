@@ -109,7 +109,11 @@ impl Channel {
                 if let Some(track) = self.tracks.get_mut(name) {
                     track.ended = true;
                 }
-                if self.tracks.values().any(|track| track.is_listed() && !track.ended) {
+                if self
+                    .tracks
+                    .values()
+                    .any(|track| track.is_listed() && !track.ended)
+                {
                     return;
                 }
             }
@@ -122,7 +126,9 @@ impl Channel {
     /// Takes a segment that has come in.
     pub fn commit(&mut self, track: &str, segment: ClosedSegment, now: UnixMillis) -> Committed {
         let mut done = Committed::default();
-        let Some(state) = self.tracks.get_mut(track) else { return done };
+        let Some(state) = self.tracks.get_mut(track) else {
+            return done;
+        };
         match state.held.take() {
             Some(held) if held.start != segment.start => {
                 self.commit_one(track, held, now, &mut done);
@@ -148,9 +154,19 @@ impl Channel {
         let mut gone = Vec::new();
         for (name, track) in &mut self.tracks {
             while track.expired.front().is_some_and(|expired| expired.until <= now) {
-                gone.extend(track.expired.pop_front().map(|expired| (name.clone(), expired.name)));
+                gone.extend(
+                    track
+                        .expired
+                        .pop_front()
+                        .map(|expired| (name.clone(), expired.name)),
+                );
             }
-            gone.extend(track.drop_unused_inits().into_iter().map(|init| (name.clone(), init)));
+            gone.extend(
+                track
+                    .drop_unused_inits()
+                    .into_iter()
+                    .map(|init| (name.clone(), init)),
+            );
         }
         gone
     }
@@ -158,7 +174,9 @@ impl Channel {
     /// The channel at this moment.
     pub fn snapshot(&self) -> Snapshot {
         let used = |epoch: &&Epoch| {
-            self.tracks.values().any(|track| track.entries.iter().any(|entry| entry.epoch() == epoch.ordinal))
+            self.tracks
+                .values()
+                .any(|track| track.entries.iter().any(|entry| entry.epoch() == epoch.ordinal))
         };
         let listed = self.tracks.iter().filter(|(_, track)| track.is_listed());
         let tracks = listed.map(|(name, track)| TrackView {
@@ -195,24 +213,38 @@ impl Channel {
         now: UnixMillis,
         done: &mut Committed,
     ) -> Verdict {
-        let Some(ordinal) = self.place(track, &segment, now, done) else { return Verdict::Duplicate };
+        let Some(ordinal) = self.place(track, &segment, now, done) else {
+            return Verdict::Duplicate;
+        };
         let Some(epoch) = self.epochs.iter().find(|epoch| epoch.ordinal == ordinal) else {
             return Verdict::Duplicate;
         };
-        done.write.push((track.to_owned(), segment_name(epoch, segment.start), segment.data.clone()));
+        done.write.push((
+            track.to_owned(),
+            segment_name(epoch, segment.start),
+            segment.data.clone(),
+        ));
         self.updated = now;
         let last = segment.last;
         if let Some(state) = self.tracks.get_mut(track) {
             // What comes after an end begins again, but for the last words of a sender that just said goodbye.
-            if self.ended.is_some_and(|ended| now.0 - ended.0 > LAST_WORDS_MS) || !state.ended {
-                self.ended = None;
-            }
-            if self.ended.is_none() {
-                state.ended = false;
+            let is_last_word = state.last.is_some_and(|last| {
+                last.epoch == ordinal && segment.start.saturating_sub(last.end) <= segment.duration / 2
+            });
+            match self.ended {
+                Some(ended) if is_last_word && now.0 - ended.0 <= LAST_WORDS_MS => {}
+                _ => {
+                    self.ended = None;
+                    state.ended = false;
+                }
             }
             state.renewed = false;
-            state.last =
-                Some(Place { epoch: ordinal, start: segment.start, end: segment.end(), init: segment.init.hash });
+            state.last = Some(Place {
+                epoch: ordinal,
+                start: segment.start,
+                end: segment.end(),
+                init: segment.init.hash,
+            });
             state.measure.add(&segment);
             state.pending.push((ordinal, segment));
             // Bounded for a track that never gets a grid (an event track pushed alone).
@@ -278,7 +310,9 @@ impl Channel {
             return Some(follow.map_or(last.epoch, |epoch| epoch.ordinal));
         }
         match newest {
-            Some(epoch) if epoch.ordinal > last.epoch && joins(epoch, segment, anchor, now) => Some(epoch.ordinal),
+            Some(epoch) if epoch.ordinal > last.epoch && joins(epoch, segment, anchor, now) => {
+                Some(epoch.ordinal)
+            }
             _ => {
                 self.list_held(now, done);
                 Some(self.open_epoch(segment, anchor, now))
@@ -306,14 +340,19 @@ impl Channel {
             second @ 0.. => second.to_string(),
             second => format!("n{}", second.unsigned_abs()),
         };
-        let id = match self.epochs.iter().filter(|epoch| epoch.id.split('.').next() == Some(&stem)).count() {
+        let id = match self
+            .epochs
+            .iter()
+            .filter(|epoch| epoch.id.split('.').next() == Some(&stem))
+            .count()
+        {
             0 => stem,
             _ => format!("{stem}.{ordinal}"),
         };
-        let start = UnixMillis(0).plus_nanos(
-            time.as_nanos()
-                .saturating_add(crate::time::ticks_to_nanos(segment.start.cast_signed(), segment.init.timescale)),
-        );
+        let start = UnixMillis(0).plus_nanos(time.as_nanos().saturating_add(crate::time::ticks_to_nanos(
+            segment.start.cast_signed(),
+            segment.init.timescale,
+        )));
         let period_start = match self.epochs.last() {
             None if time.0 >= 0 => time,
             None => UnixMillis(start.0.max(0)),
@@ -323,15 +362,27 @@ impl Channel {
             }
         };
         tracing::info!(channel = self.name, epoch = id, anchor = %time, ordinal, "epoch opened");
-        self.epochs.push(Epoch { ordinal, id, anchor: time, period_start, opened: now, base: None });
+        self.epochs.push(Epoch {
+            ordinal,
+            id,
+            anchor: time,
+            period_start,
+            opened: now,
+            base: None,
+        });
         ordinal
     }
 
     /// Where the media of an epoch ends so far, a little before: a Period may begin there.
     fn end_of_epoch(&self, epoch: &Epoch) -> UnixMillis {
         let ends = self.tracks.values().flat_map(|track| {
-            let of_epoch = track.entries.iter().filter(|entry| entry.epoch() == epoch.ordinal);
-            of_epoch.filter_map(Entry::segment).map(|segment| segment.wall.saturating_add(segment.span / 2))
+            let of_epoch = track
+                .entries
+                .iter()
+                .filter(|entry| entry.epoch() == epoch.ordinal);
+            of_epoch
+                .filter_map(Entry::segment)
+                .map(|segment| segment.wall.saturating_add(segment.span / 2))
         });
         UnixMillis(0).plus_nanos(ends.max().unwrap_or(i64::MIN))
     }
@@ -339,21 +390,39 @@ impl Channel {
     /// Finds the grid as soon as it can be known, and numbers what waited for it.
     fn establish_grid(&mut self) {
         if self.grid.is_none() {
-            let Some(nominal) = self.find_nominal() else { return };
+            let Some(nominal) = self.find_nominal() else {
+                return;
+            };
             let listed = self.tracks.values().filter(|track| track.is_listed());
-            let longest = listed.flat_map(|track| &track.pending).map(|(_, s)| s.span()).max().unwrap_or(0);
-            let rounded = |nanos: i64| u32::try_from((nanos + 500_000_000) / 1_000_000_000).unwrap_or(1).max(1);
+            let longest = listed
+                .flat_map(|track| &track.pending)
+                .map(|(_, s)| s.span())
+                .max()
+                .unwrap_or(0);
+            let rounded = |nanos: i64| {
+                u32::try_from((nanos + 500_000_000) / 1_000_000_000)
+                    .unwrap_or(1)
+                    .max(1)
+            };
             let found = rounded(nominal / 5 * 6).max(rounded(longest));
             let target_duration_s = match self.settings.target_duration_s {
                 0 => found,
                 set => set,
             };
-            self.grid = Some(Grid { nominal, target_duration_s });
+            self.grid = Some(Grid {
+                nominal,
+                target_duration_s,
+            });
         }
         let Some(grid) = self.grid else { return };
         let mut waiting: Vec<(String, u32, ClosedSegment)> = Vec::new();
         for (name, track) in &mut self.tracks {
-            waiting.extend(track.pending.drain(..).map(|(epoch, segment)| (name.clone(), epoch, segment)));
+            waiting.extend(
+                track
+                    .pending
+                    .drain(..)
+                    .map(|(epoch, segment)| (name.clone(), epoch, segment)),
+            );
         }
         // Video leads: the channel's first number is that of its first picture.
         waiting.sort_by_key(|(_, epoch, segment)| (*epoch, segment.init.kind));
@@ -372,11 +441,19 @@ impl Channel {
             let is_video = track.init().is_some_and(|init| init.kind == Kind::Video);
             has_video |= is_video;
             let whole = track.pending.iter().filter(|(_, segment)| segment.whole);
-            let longest = whole.clone().map(|(_, segment)| segment.span()).max().unwrap_or(0);
+            let longest = whole
+                .clone()
+                .map(|(_, segment)| segment.span())
+                .max()
+                .unwrap_or(0);
             // Senders on the DASH-IF grid number segments by wall time: time / number is the duration.
             for (ordinal, segment) in whole.clone() {
-                let Some(epoch) = self.epochs.iter().find(|epoch| epoch.ordinal == *ordinal) else { continue };
-                let Some(number) = segment.number.and_then(|number| i64::try_from(number).ok()) else { continue };
+                let Some(epoch) = self.epochs.iter().find(|epoch| epoch.ordinal == *ordinal) else {
+                    continue;
+                };
+                let Some(number) = segment.number.and_then(|number| i64::try_from(number).ok()) else {
+                    continue;
+                };
                 if number < 1_000_000 {
                     continue;
                 }
@@ -397,8 +474,14 @@ impl Channel {
             }
         }
         if found.is_none() && !has_video {
-            let audio = self.tracks.values().filter(|track| track.is_listed() && track.pending.len() >= 2);
-            let spans = audio.flat_map(|track| &track.pending).filter(|(_, s)| s.whole).map(|(_, s)| s.span());
+            let audio = self
+                .tracks
+                .values()
+                .filter(|track| track.is_listed() && track.pending.len() >= 2);
+            let spans = audio
+                .flat_map(|track| &track.pending)
+                .filter(|(_, s)| s.whole)
+                .map(|(_, s)| s.span());
             return spans.max();
         }
         found.map(|(_, longest)| longest)
@@ -406,10 +489,19 @@ impl Channel {
 
     /// Numbers a segment, fills the slots that were skipped, and lets the window move on.
     fn list(&mut self, grid: Grid, track: &str, ordinal: u32, segment: &ClosedSegment) {
-        let highest = self.tracks.values().filter_map(|t| t.entries.back()).map(|e| e.sequence().0).max();
+        let highest = self
+            .tracks
+            .values()
+            .filter_map(|t| t.entries.back())
+            .map(|e| e.sequence().0)
+            .max();
         let before = self.epochs.iter().rev().find_map(|epoch| epoch.base);
-        let Some(epoch) = self.epochs.iter_mut().find(|epoch| epoch.ordinal == ordinal) else { return };
-        let Some(state) = self.tracks.get_mut(track) else { return };
+        let Some(epoch) = self.epochs.iter_mut().find(|epoch| epoch.ordinal == ordinal) else {
+            return;
+        };
+        let Some(state) = self.tracks.get_mut(track) else {
+            return;
+        };
         let wall = epoch.wall(segment.start, segment.init.timescale);
         let base = *epoch.base.get_or_insert_with(|| Base {
             sequence: match (highest, before) {
@@ -421,7 +513,10 @@ impl Channel {
             wall,
         });
         let slot = base.sequence.saturating_add(grid.slots(wall - base.wall));
-        let last = state.entries.back().map(|entry| (entry.sequence().0, entry.epoch(), entry.wall(), entry.end()));
+        let last = state
+            .entries
+            .back()
+            .map(|entry| (entry.sequence().0, entry.epoch(), entry.wall(), entry.end()));
         let sequence = match last {
             None => slot,
             Some((number, epoch, _, end)) if epoch == ordinal && wall - end < grid.nominal / 2 => number + 1,
@@ -438,7 +533,11 @@ impl Channel {
             let listed = missing.min(grid.slots(i64::from(self.settings.window_s) * 1_000_000_000) + 1);
             let longest = i64::from(grid.target_duration_s) * 1_000_000_000;
             let hole = (wall - end) / i64::try_from(missing).unwrap_or(i64::MAX);
-            let span = if hole > grid.nominal / 4 { hole.min(longest) } else { grid.nominal };
+            let span = if hole > grid.nominal / 4 {
+                hole.min(longest)
+            } else {
+                grid.nominal
+            };
             let before = state.entries.back().map_or(init, Entry::init);
             for index in (0..listed).rev() {
                 let back = i64::try_from(index + 1).unwrap_or(i64::MAX).saturating_mul(span);
@@ -453,11 +552,21 @@ impl Channel {
             if listed < missing {
                 // The numbers jump: nothing before the jump may stay beside what comes after it.
                 let first = sequence - listed;
-                while state.entries.front().is_some_and(|entry| entry.sequence().0 < first) {
+                while state
+                    .entries
+                    .front()
+                    .is_some_and(|entry| entry.sequence().0 < first)
+                {
                     state.expire_front(self.updated.0 + self.settings.retention_ms);
                 }
             }
-            tracing::warn!(channel = self.name, track, missing, from = number + 1, "segments missing");
+            tracing::warn!(
+                channel = self.name,
+                track,
+                missing,
+                from = number + 1,
+                "segments missing"
+            );
         }
         if segment.span() > (i64::from(grid.target_duration_s) * 2 + 1) * 500_000_000 {
             tracing::warn!(
@@ -501,14 +610,32 @@ impl Channel {
         let held = |track: &Track| track.media.values().map(|media| media.len() as u64).sum::<u64>();
         let mut bytes: u64 = self.tracks.values().map(held).sum();
         while bytes > self.settings.window_bytes {
-            let Some(largest) = self.tracks.values_mut().max_by_key(|track| held(track)) else { return };
-            let oldest = largest.entries.iter().filter_map(Entry::segment).map(|segment| &segment.name);
-            let Some(oldest) = oldest.into_iter().find(|name| largest.media.contains_key(*name)).cloned() else {
+            let Some(largest) = self.tracks.values_mut().max_by_key(|track| held(track)) else {
                 return;
             };
-            bytes -= largest.media.remove(&oldest).map_or(0, |media| media.len() as u64);
+            let oldest = largest
+                .entries
+                .iter()
+                .filter_map(Entry::segment)
+                .map(|segment| &segment.name);
+            let Some(oldest) = oldest
+                .into_iter()
+                .find(|name| largest.media.contains_key(*name))
+                .cloned()
+            else {
+                return;
+            };
+            bytes -= largest
+                .media
+                .remove(&oldest)
+                .map_or(0, |media| media.len() as u64);
         }
-        let oldest = self.tracks.values().filter_map(|track| track.entries.front()).map(Entry::epoch).min();
+        let oldest = self
+            .tracks
+            .values()
+            .filter_map(|track| track.entries.front())
+            .map(Entry::epoch)
+            .min();
         let newest = self.epochs.last().map(|epoch| epoch.ordinal);
         self.epochs.retain(|epoch| {
             Some(epoch.ordinal) == newest || oldest.is_none_or(|oldest| epoch.ordinal >= oldest)
@@ -542,10 +669,19 @@ impl Channel {
     }
 
     /// A channel as it was. `inits` are the init segments of each track that could be read back.
-    pub(crate) fn restore(record: Record, settings: Settings, mut inits: BTreeMap<String, Vec<Init>>) -> Self {
+    pub(crate) fn restore(
+        record: Record,
+        settings: Settings,
+        mut inits: BTreeMap<String, Vec<Init>>,
+    ) -> Self {
         let tracks = record.tracks.into_iter().map(|(name, track)| {
             let restored = Track {
-                inits: inits.remove(&name).unwrap_or_default().into_iter().map(Arc::new).collect(),
+                inits: inits
+                    .remove(&name)
+                    .unwrap_or_default()
+                    .into_iter()
+                    .map(Arc::new)
+                    .collect(),
                 entries: track.entries.into(),
                 expired: track.expired.into(),
                 last: track.last,
@@ -573,7 +709,10 @@ impl Track {
     fn expire_front(&mut self, until: i64) {
         if let Some(Entry::Segment(segment)) = self.entries.pop_front() {
             self.media.remove(&segment.name);
-            self.expired.push_back(Expired { name: segment.name, until: UnixMillis(until) });
+            self.expired.push_back(Expired {
+                name: segment.name,
+                until: UnixMillis(until),
+            });
         }
     }
 }
@@ -581,7 +720,9 @@ impl Track {
 /// Whether a segment on a new timeline belongs to an epoch that another track opened.
 fn joins(epoch: &Epoch, segment: &ClosedSegment, anchor: Anchor, now: UnixMillis) -> bool {
     anchor.agrees_with(epoch).unwrap_or_else(|| {
-        let off = epoch.wall(segment.start, segment.init.timescale).saturating_sub(now.as_nanos());
+        let off = epoch
+            .wall(segment.start, segment.init.timescale)
+            .saturating_sub(now.as_nanos());
         off.saturating_abs() < JOIN_NANOS
     })
 }

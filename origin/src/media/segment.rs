@@ -178,7 +178,12 @@ impl OpenSegment {
     ///
     /// # Errors
     /// [`BadChunk`] when a segment cannot begin so.
-    pub fn open(init: Arc<Init>, chunk: &Chunk, number: Option<u64>, arrived: UnixMillis) -> Result<Self, BadChunk> {
+    pub fn open(
+        init: Arc<Init>,
+        chunk: &Chunk,
+        number: Option<u64>,
+        arrived: UnixMillis,
+    ) -> Result<Self, BadChunk> {
         if init.kind == Kind::Video && !chunk.fragment.starts_with_sync(init.default_flags) {
             return Err(BadChunk::NoSync);
         }
@@ -215,7 +220,9 @@ impl OpenSegment {
         }
         let duration = fragment.duration(self.init.default_duration);
         // A day in one chunk is a damaged duration.
-        if duration == 0 && self.init.kind != Kind::Event || duration / u64::from(self.init.timescale) > 86_400 {
+        if duration == 0 && self.init.kind != Kind::Event
+            || duration / u64::from(self.init.timescale) > 86_400
+        {
             return Err(BadChunk::Empty);
         }
         let length = chunk.bytes.len() as u64;

@@ -61,12 +61,19 @@ impl Snapshot {
     /// Listed tracks that have an init segment and no media: while there are any, the channel is starting.
     pub fn waiting_for(&self) -> Vec<&str> {
         let bare = |track: &&TrackView| track.entries.is_empty();
-        self.tracks.iter().filter(bare).map(|track| track.name.as_str()).collect()
+        self.tracks
+            .iter()
+            .filter(bare)
+            .map(|track| track.name.as_str())
+            .collect()
     }
 
     /// Wall time of the newest media's end.
     pub fn edge(&self) -> Option<UnixMillis> {
-        let ends = self.tracks.iter().filter_map(|track| track.entries.last().map(Entry::end));
+        let ends = self
+            .tracks
+            .iter()
+            .filter_map(|track| track.entries.last().map(Entry::end));
         ends.max().map(|nanos| UnixMillis(0).plus_nanos(nanos))
     }
 }

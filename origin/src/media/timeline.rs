@@ -34,12 +34,17 @@ pub struct Base {
 impl Epoch {
     /// Wall time in nanoseconds since 1970 of a media time.
     pub fn wall(&self, ticks: u64, timescale: u32) -> i64 {
-        self.anchor.as_nanos().saturating_add(ticks_to_nanos(ticks.cast_signed(), timescale))
+        self.anchor
+            .as_nanos()
+            .saturating_add(ticks_to_nanos(ticks.cast_signed(), timescale))
     }
 
     /// `presentationTimeOffset` of a track in this epoch's Period.
     pub fn presentation_time_offset(&self, timescale: u32) -> i64 {
-        nanos_to_ticks((self.period_start.0 - self.anchor.0).saturating_mul(1_000_000), timescale)
+        nanos_to_ticks(
+            (self.period_start.0 - self.anchor.0).saturating_mul(1_000_000),
+            timescale,
+        )
     }
 }
 
@@ -83,7 +88,9 @@ impl Anchor {
         }
         if let Some(prft) = segment.prft {
             if is_near(nanos(prft.media_time)) {
-                return Self::Told(UnixMillis(0).plus_nanos(nanos(prft.media_time.saturating_sub(presented))));
+                return Self::Told(
+                    UnixMillis(0).plus_nanos(nanos(prft.media_time.saturating_sub(presented))),
+                );
             }
             if is_near(prft.unix_nanos) {
                 return Self::Told(UnixMillis(0).plus_nanos(prft.unix_nanos.saturating_sub(nanos(start))));

@@ -69,7 +69,8 @@ impl Track {
 
     /// Whether documents list this kind of track.
     pub fn is_listed(&self) -> bool {
-        self.init().is_some_and(|init| matches!(init.kind, Kind::Video | Kind::Audio))
+        self.init()
+            .is_some_and(|init| matches!(init.kind, Kind::Video | Kind::Audio))
     }
 
     /// Media of a listed segment, if it is in memory.
@@ -79,12 +80,17 @@ impl Track {
 
     /// The init segment of that name.
     pub fn init_named(&self, name: &str) -> Option<Bytes> {
-        self.inits.iter().find(|init| init.name() == name).map(|init| init.bytes.clone())
+        self.inits
+            .iter()
+            .find(|init| init.name() == name)
+            .map(|init| init.bytes.clone())
     }
 
     /// Whether a segment of that name is listed or kept.
     pub fn keeps(&self, name: &str) -> bool {
-        self.entries.iter().any(|entry| entry.segment().is_some_and(|segment| segment.name == name))
+        self.entries
+            .iter()
+            .any(|entry| entry.segment().is_some_and(|segment| segment.name == name))
             || self.expired.iter().any(|expired| expired.name == name)
     }
 
@@ -110,7 +116,10 @@ impl Track {
             newest == Some(hash)
                 || entries.iter().any(|entry| entry.init() == hash)
                 || self.pending.iter().any(|(_, segment)| segment.init.hash == hash)
-                || self.held.as_ref().is_some_and(|segment| segment.init.hash == hash)
+                || self
+                    .held
+                    .as_ref()
+                    .is_some_and(|segment| segment.init.hash == hash)
         };
         self.inits.retain(|init| {
             let keep = busy(init.hash);

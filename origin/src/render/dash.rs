@@ -33,17 +33,45 @@ fn write_mpd(text: &mut String, snapshot: &Snapshot, now: UnixMillis) -> fmt::Re
     text.push_str(" profiles=\"urn:mpeg:dash:profile:isoff-live:2011\"");
     text.push_str(" availabilityStartTime=\"1970-01-01T00:00:00Z\"");
     write!(text, " publishTime=\"{}\"", snapshot.updated)?;
-    let longest = periods.iter().flat_map(|(_, l)| l).flat_map(|l| &l.segments).map(|s| s.span).max().unwrap_or(0);
+    let longest = periods
+        .iter()
+        .flat_map(|(_, l)| l)
+        .flat_map(|l| &l.segments)
+        .map(|s| s.span)
+        .max()
+        .unwrap_or(0);
     if snapshot.ended {
-        let end = periods.iter().flat_map(|(_, listed)| listed).filter_map(Listed::end).max().unwrap_or(0);
-        write!(text, " type=\"static\" mediaPresentationDuration=\"{}\"", Seconds(end))?;
+        let end = periods
+            .iter()
+            .flat_map(|(_, listed)| listed)
+            .filter_map(Listed::end)
+            .max()
+            .unwrap_or(0);
+        write!(
+            text,
+            " type=\"static\" mediaPresentationDuration=\"{}\"",
+            Seconds(end)
+        )?;
     } else {
-        write!(text, " type=\"dynamic\" minimumUpdatePeriod=\"{}\"", Seconds(grid.nominal))?;
+        write!(
+            text,
+            " type=\"dynamic\" minimumUpdatePeriod=\"{}\"",
+            Seconds(grid.nominal)
+        )?;
         write!(text, " timeShiftBufferDepth=\"PT{}S\"", snapshot.window_s)?;
         // Three segments: as much as HLS players keep.
-        write!(text, " suggestedPresentationDelay=\"{}\"", Seconds(grid.nominal * 3))?;
+        write!(
+            text,
+            " suggestedPresentationDelay=\"{}\"",
+            Seconds(grid.nominal * 3)
+        )?;
     }
-    writeln!(text, " maxSegmentDuration=\"{}\" minBufferTime=\"{}\">", Seconds(longest), Seconds(grid.nominal))?;
+    writeln!(
+        text,
+        " maxSegmentDuration=\"{}\" minBufferTime=\"{}\">",
+        Seconds(longest),
+        Seconds(grid.nominal)
+    )?;
     for (epoch, listed) in &periods {
         let start = Seconds(epoch.period_start.as_nanos());
         writeln!(text, "  <Period id=\"{}\" start=\"{start}\">", epoch.id)?;
@@ -52,7 +80,9 @@ fn write_mpd(text: &mut String, snapshot: &Snapshot, now: UnixMillis) -> fmt::Re
     }
     if !snapshot.ended {
         // Relative to the MPD: players resolve an absolute path against the page they run in.
-        text.push_str("  <UTCTiming schemeIdUri=\"urn:mpeg:dash:utc:http-iso:2014\" value=\"../../time\"/>\n");
+        text.push_str(
+            "  <UTCTiming schemeIdUri=\"urn:mpeg:dash:utc:http-iso:2014\" value=\"../../time\"/>\n",
+        );
     }
     text.push_str("</MPD>\n");
     Ok(())
@@ -67,16 +97,24 @@ struct Listed<'a> {
 
 impl Listed<'_> {
     fn end(&self) -> Option<i64> {
-        self.segments.last().map(|segment| segment.wall.saturating_add(segment.span))
+        self.segments
+            .last()
+            .map(|segment| segment.wall.saturating_add(segment.span))
     }
 }
 
 fn listed<'a>(snapshot: &'a Snapshot, epoch: &Epoch) -> Vec<Listed<'a>> {
     let of = |track: &'a TrackView| {
         let segments = track.entries.iter().filter_map(|entry| entry.segment());
-        let segments: Vec<&Segment> = segments.filter(|segment| segment.epoch == epoch.ordinal).collect();
+        let segments: Vec<&Segment> = segments
+            .filter(|segment| segment.epoch == epoch.ordinal)
+            .collect();
         let init = track.init_of(segments.first()?.init)?;
-        Some(Listed { track, init, segments })
+        Some(Listed {
+            track,
+            init,
+            segments,
+        })
     };
     snapshot.tracks.iter().filter_map(of).collect()
 }
@@ -93,7 +131,9 @@ fn write_sets(text: &mut String, epoch: &Epoch, listed: &[Listed<'_>]) -> fmt::R
     for track in listed {
         let init = track.init;
         let family = init.codec.split('.').next().unwrap_or_default();
-        sets.entry((init.kind, family, init.language.as_deref(), init.channels)).or_default().push(track);
+        sets.entry((init.kind, family, init.language.as_deref(), init.channels))
+            .or_default()
+            .push(track);
     }
     for ((kind, family, language, channels), mut tracks) in sets {
         tracks.sort_by_key(|track| std::cmp::Reverse(track.track.peak_bitrate));
@@ -102,7 +142,11 @@ fn write_sets(text: &mut String, epoch: &Epoch, listed: &[Listed<'_>]) -> fmt::R
             _ => ("audio", "audio/mp4"),
         };
         // Stable from one MPD to the next, whatever other sets there are.
-        write!(text, "    <AdaptationSet id=\"{}\"", set_id(kind, family, language, channels))?;
+        write!(
+            text,
+            "    <AdaptationSet id=\"{}\"",
+            set_id(kind, family, language, channels)
+        )?;
         write!(text, " contentType=\"{content}\" mimeType=\"{mime}\"")?;
         if let Some(language) = language {
             write!(text, " lang=\"{language}\"")?;
@@ -120,13 +164,23 @@ fn write_sets(text: &mut String, epoch: &Epoch, listed: &[Listed<'_>]) -> fmt::R
 fn set_id(kind: Kind, family: &str, language: Option<&str>, channels: u16) -> u32 {
     let text = format!("{kind:?} {family} {} {channels}", language.unwrap_or_default());
     // FNV-1a, cut to what xs:unsignedInt and players' signed integers both hold.
-    let hash = text.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    let hash = text.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
+        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+    });
     hash >> 1
 }
 
 fn write_representation(text: &mut String, epoch: &Epoch, listed: &Listed<'_>) -> fmt::Result {
-    let Listed { track, init, segments } = listed;
-    write!(text, "      <Representation id=\"{}\" codecs=\"{}\"", track.name, init.codec)?;
+    let Listed {
+        track,
+        init,
+        segments,
+    } = listed;
+    write!(
+        text,
+        "      <Representation id=\"{}\" codecs=\"{}\"",
+        track.name, init.codec
+    )?;
     write!(text, " bandwidth=\"{}\"", track.peak_bitrate.max(1))?;
     if init.kind == Kind::Video {
         write!(text, " width=\"{}\" height=\"{}\"", init.width, init.height)?;
@@ -142,7 +196,10 @@ fn write_representation(text: &mut String, epoch: &Epoch, listed: &Listed<'_>) -
     if init.kind == Kind::Audio && init.channels > 0 {
         let scheme = "urn:mpeg:dash:23003:3:audio_channel_configuration:2011";
         let channels = init.channels;
-        writeln!(text, "        <AudioChannelConfiguration schemeIdUri=\"{scheme}\" value=\"{channels}\"/>")?;
+        writeln!(
+            text,
+            "        <AudioChannelConfiguration schemeIdUri=\"{scheme}\" value=\"{channels}\"/>"
+        )?;
     }
     let offset = epoch.presentation_time_offset(init.timescale);
     write!(text, "        <SegmentTemplate timescale=\"{}\"", init.timescale)?;
@@ -150,7 +207,11 @@ fn write_representation(text: &mut String, epoch: &Epoch, listed: &Listed<'_>) -
         write!(text, " presentationTimeOffset=\"{offset}\"")?;
     }
     write!(text, " initialization=\"{}/{}\"", track.name, init.name())?;
-    writeln!(text, " media=\"{}/{}-$Time$.m4s\">\n          <SegmentTimeline>", track.name, epoch.id)?;
+    writeln!(
+        text,
+        " media=\"{}/{}-$Time$.m4s\">\n          <SegmentTimeline>",
+        track.name, epoch.id
+    )?;
     let mut rest = segments.iter().peekable();
     let mut expected = None;
     while let Some(segment) = rest.next() {

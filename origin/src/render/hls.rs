@@ -42,7 +42,11 @@ fn write_multivariant(text: &mut String, snapshot: &Snapshot) -> fmt::Result {
     }
     for (index, audio) in audios.iter().enumerate() {
         let Some(init) = audio.init() else { continue };
-        write!(text, "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio\",NAME=\"{}\"", audio.name)?;
+        write!(
+            text,
+            "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio\",NAME=\"{}\"",
+            audio.name
+        )?;
         if let Some(language) = &init.language {
             write!(text, ",LANGUAGE=\"{language}\"")?;
         }
@@ -59,12 +63,30 @@ fn write_multivariant(text: &mut String, snapshot: &Snapshot) -> fmt::Result {
     Ok(())
 }
 
-fn write_stream(text: &mut String, track: &TrackView, group: Option<&str>, audios: &[&TrackView]) -> fmt::Result {
+fn write_stream(
+    text: &mut String,
+    track: &TrackView,
+    group: Option<&str>,
+    audios: &[&TrackView],
+) -> fmt::Result {
     let Some(init) = track.init() else { return Ok(()) };
     let peak = audios.iter().map(|audio| audio.peak_bitrate).max().unwrap_or(0) + track.peak_bitrate;
-    let average = audios.iter().map(|audio| audio.average_bitrate).max().unwrap_or(0) + track.average_bitrate;
-    write!(text, "#EXT-X-STREAM-INF:BANDWIDTH={},AVERAGE-BANDWIDTH={}", peak.max(1), average.clamp(1, peak.max(1)))?;
-    let audio_codecs = audios.iter().filter_map(|audio| audio.init()).map(|init| init.codec.as_str());
+    let average = audios
+        .iter()
+        .map(|audio| audio.average_bitrate)
+        .max()
+        .unwrap_or(0)
+        + track.average_bitrate;
+    write!(
+        text,
+        "#EXT-X-STREAM-INF:BANDWIDTH={},AVERAGE-BANDWIDTH={}",
+        peak.max(1),
+        average.clamp(1, peak.max(1))
+    )?;
+    let audio_codecs = audios
+        .iter()
+        .filter_map(|audio| audio.init())
+        .map(|init| init.codec.as_str());
     let codecs: BTreeSet<&str> = audio_codecs.collect();
     write!(text, ",CODECS=\"{}", init.codec)?;
     for codec in codecs {
@@ -76,7 +98,12 @@ fn write_stream(text: &mut String, track: &TrackView, group: Option<&str>, audio
     }
     if let Some((rate, per)) = track.frame_rate {
         let thousandths = (rate * 1000 + per / 2) / per;
-        write!(text, ",FRAME-RATE={}.{:03}", thousandths / 1000, thousandths % 1000)?;
+        write!(
+            text,
+            ",FRAME-RATE={}.{:03}",
+            thousandths / 1000,
+            thousandths % 1000
+        )?;
     }
     if let Some(group) = group {
         write!(text, ",AUDIO=\"{group}\"")?;
@@ -88,7 +115,9 @@ fn write_stream(text: &mut String, track: &TrackView, group: Option<&str>, audio
 }
 
 fn write_media(text: &mut String, snapshot: &Snapshot, track: &TrackView) -> fmt::Result {
-    let (Some(grid), Some(first)) = (snapshot.grid, track.entries.first()) else { return Ok(()) };
+    let (Some(grid), Some(first)) = (snapshot.grid, track.entries.first()) else {
+        return Ok(());
+    };
     // EXT-X-MAP without I-FRAMES-ONLY needs 6, EXT-X-GAP needs 8 (rfc8216bis §8).
     let has_gap = track.entries.iter().any(|entry| entry.segment().is_none());
     writeln!(text, "#EXTM3U\n#EXT-X-VERSION:{}", if has_gap { 8 } else { 6 })?;
@@ -117,7 +146,11 @@ fn write_media(text: &mut String, snapshot: &Snapshot, track: &TrackView) -> fmt
             map = Some(entry.init());
         }
         if is_dated {
-            writeln!(text, "#EXT-X-PROGRAM-DATE-TIME:{}", UnixMillis(0).plus_nanos(entry.wall()))?;
+            writeln!(
+                text,
+                "#EXT-X-PROGRAM-DATE-TIME:{}",
+                UnixMillis(0).plus_nanos(entry.wall())
+            )?;
         }
         if entry.segment().is_none() {
             text.push_str("#EXT-X-GAP\n");

@@ -4,8 +4,8 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header::{
-    ACCEPT_RANGES, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_NONE_MATCH, IF_RANGE,
-    RANGE,
+    ACCEPT_RANGES, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
+    IF_RANGE, RANGE,
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
 use sha2::{Digest, Sha256};
@@ -55,7 +55,8 @@ impl IntoResponse for Error {
                 headers.insert(ALLOW, HeaderValue::from_static(allowed));
             }
             Self::Range { length } => {
-                headers.extend(HeaderValue::try_from(format!("bytes */{length}")).map(|v| (CONTENT_RANGE, v)));
+                headers
+                    .extend(HeaderValue::try_from(format!("bytes */{length}")).map(|v| (CONTENT_RANGE, v)));
             }
             _ => {}
         }
@@ -84,7 +85,9 @@ pub(crate) fn object(
     } else {
         let total = body.len() as u64;
         let is_ranged = freshness == Freshness::Immutable && asked(IF_RANGE).is_none_or(|known| known == tag);
-        let range = asked(RANGE).filter(|_| is_ranged).map_or(Ranged::Whole, |range| Ranged::parse(range, total));
+        let range = asked(RANGE)
+            .filter(|_| is_ranged)
+            .map_or(Ranged::Whole, |range| Ranged::parse(range, total));
         match range {
             Ranged::Whole => full(body, kind, total),
             Ranged::Outside => return Error::Range { length: total }.into_response(),
@@ -94,7 +97,9 @@ pub(crate) fn object(
                 let mut response = full(part, kind, length);
                 *response.status_mut() = StatusCode::PARTIAL_CONTENT;
                 let value = HeaderValue::try_from(format!("bytes {first}-{last}/{total}"));
-                response.headers_mut().extend(value.map(|value| (CONTENT_RANGE, value)));
+                response
+                    .headers_mut()
+                    .extend(value.map(|value| (CONTENT_RANGE, value)));
                 response
             }
         }
@@ -112,25 +117,35 @@ pub(crate) fn object(
 pub(crate) fn text(body: String, kind: &'static str) -> Response {
     let length = body.len() as u64;
     let mut response = full(Bytes::from(body), kind, length);
-    response.headers_mut().insert(CACHE_CONTROL, Freshness::None.value());
+    response
+        .headers_mut()
+        .insert(CACHE_CONTROL, Freshness::None.value());
     response
 }
 
 fn full(body: Bytes, kind: &'static str, length: u64) -> Response {
     let mut response = Response::new(Body::from(body));
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+        .headers_mut()
+        .insert(CONTENT_LENGTH, HeaderValue::from(length));
     response
 }
 
 fn entity_tag(body: &[u8]) -> String {
     let digest = Sha256::digest(body);
-    let short = digest.first_chunk::<8>().map_or(0, |first| u64::from_be_bytes(*first));
+    let short = digest
+        .first_chunk::<8>()
+        .map_or(0, |first| u64::from_be_bytes(*first));
     format!("\"{short:016x}\"")
 }
 
 fn matches(tags: &str, tag: &str) -> bool {
-    tags.split(',').map(str::trim).any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag)
+    tags.split(',')
+        .map(str::trim)
+        .any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag)
 }
 
 /// What a `Range` header asks for (RFC 9110 §14.2). Several ranges are answered with the whole.
@@ -146,16 +161,26 @@ impl Ranged {
             return Self::Whole;
         };
         let number = |text: &str| text.trim().parse::<u64>().ok();
-        match (first.trim().is_empty(), number(first), last.trim().is_empty(), number(last)) {
+        match (
+            first.trim().is_empty(),
+            number(first),
+            last.trim().is_empty(),
+            number(last),
+        ) {
             (false, Some(first), _, _) if first >= total => Self::Outside,
-            (false, Some(first), true, _) => Self::Part { first, last: total - 1 },
-            (false, Some(first), false, Some(last)) if last >= first => {
-                Self::Part { first, last: last.min(total - 1) }
-            }
+            (false, Some(first), true, _) => Self::Part {
+                first,
+                last: total - 1,
+            },
+            (false, Some(first), false, Some(last)) if last >= first => Self::Part {
+                first,
+                last: last.min(total - 1),
+            },
             (true, _, false, Some(0)) => Self::Outside,
-            (true, _, false, Some(suffix)) if total > 0 => {
-                Self::Part { first: total.saturating_sub(suffix), last: total - 1 }
-            }
+            (true, _, false, Some(suffix)) if total > 0 => Self::Part {
+                first: total.saturating_sub(suffix),
+                last: total - 1,
+            },
             _ => Self::Whole,
         }
     }

@@ -18,7 +18,7 @@ use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use http_body_util::BodyExt as _;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::clock::SharedClock;
 use crate::cmaf::Limits;
@@ -40,6 +40,7 @@ struct Inner {
     clock: SharedClock,
     store: Store,
     channels: RwLock<HashMap<String, Arc<Cell>>>,
+    pushes: Semaphore,
 }
 
 /// A channel that many requests share.
@@ -96,7 +97,14 @@ impl Origin {
             tracing::info!(channel = name, tracks = channel.tracks(), "channel brought back");
             channels.insert(name.clone(), Arc::new(Cell::new(&name, channel)));
         }
-        Ok(Self(Arc::new(Inner { config, clock, store, channels: RwLock::new(channels) })))
+        let pushes = Semaphore::new(config.limits.pushes as usize);
+        Ok(Self(Arc::new(Inner {
+            config,
+            clock,
+            store,
+            channels: RwLock::new(channels),
+            pushes,
+        })))
     }
 
     /// The routes, for use inside another server. [`Origin::save`] and [`Origin::sweep`] are the caller's then.
@@ -110,7 +118,9 @@ impl Origin {
             .route("/live/{channel}/manifest.mpd", get(manifest))
             .route("/live/{channel}/{track}/index.m3u8", get(playlist))
             .route("/live/{channel}/{track}/{object}", get(media))
-            .fallback(async |request: Request| Error::UnknownPath { path: request.uri().path().to_owned() })
+            .fallback(async |request: Request| Error::UnknownPath {
+                path: request.uri().path().to_owned(),
+            })
             .method_not_allowed_fallback(async |request: Request| Error::Method {
                 method: request.method().to_string(),
                 allowed: "GET, HEAD",
@@ -190,17 +200,30 @@ impl Origin {
     }
 
     fn cells(&self) -> Vec<Arc<Cell>> {
-        self.0.channels.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        self.0
+            .channels
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .values()
+            .cloned()
+            .collect()
     }
 
     fn cell(&self, channel: &str) -> Result<Arc<Cell>, Error> {
         let channels = self.0.channels.read().unwrap_or_else(PoisonError::into_inner);
-        channels.get(channel).cloned().ok_or_else(|| Error::UnknownChannel { channel: channel.to_owned() })
+        channels
+            .get(channel)
+            .cloned()
+            .ok_or_else(|| Error::UnknownChannel {
+                channel: channel.to_owned(),
+            })
     }
 
     fn cell_or_new(&self, channel: &str) -> Result<Arc<Cell>, Error> {
         if !is_channel_name(channel) {
-            return Err(Error::ChannelName { name: channel.chars().take(80).collect() });
+            return Err(Error::ChannelName {
+                name: channel.chars().take(80).collect(),
+            });
         }
         let mut channels = self.0.channels.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(cell) = channels.get(channel) {
@@ -208,9 +231,16 @@ impl Origin {
         }
         let limit = u64::from(self.0.config.limits.channels);
         if channels.len() as u64 >= limit {
-            return Err(Error::Limit { what: "one more channel", limit, key: "limits.channels" });
+            return Err(Error::Limit {
+                what: "one more channel",
+                limit,
+                key: "limits.channels",
+            });
         }
-        let cell = Arc::new(Cell::new(channel, Channel::new(channel, settings(&self.0.config))));
+        let cell = Arc::new(Cell::new(
+            channel,
+            Channel::new(channel, settings(&self.0.config)),
+        ));
         channels.insert(channel.to_owned(), Arc::clone(&cell));
         tracing::info!(channel, "channel begins");
         Ok(cell)
@@ -221,12 +251,19 @@ impl Origin {
         let snapshot = self.cell(channel)?.snapshot();
         let waiting = snapshot.waiting_for().join(", ");
         let starting = |waiting_for: &str| {
-            Err(Error::ChannelStarting { channel: channel.to_owned(), waiting_for: waiting_for.to_owned() })
+            Err(Error::ChannelStarting {
+                channel: channel.to_owned(),
+                waiting_for: waiting_for.to_owned(),
+            })
         };
         let patience = i64::from(self.0.config.start_patience_ms);
         let is_patient = self.0.clock.now().0 - snapshot.began.0 < patience;
         if snapshot.tracks.iter().all(|track| track.entries.is_empty()) {
-            return starting(if waiting.is_empty() { "the first init segment" } else { &waiting });
+            return starting(if waiting.is_empty() {
+                "the first init segment"
+            } else {
+                &waiting
+            });
         }
         if !waiting.is_empty() && is_patient && !snapshot.ended {
             return starting(&waiting);
@@ -239,16 +276,28 @@ impl Origin {
             && let Ok(origin) = HeaderValue::from_str(&self.0.config.cors_origin)
         {
             response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-            response.headers_mut().insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("*"));
+            response
+                .headers_mut()
+                .insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("*"));
         }
         response
     }
 
     /// Takes one pushed object.
     async fn take(&self, channel: &str, rest: &str, body: &mut Body) -> Result<(), Error> {
+        let Ok(_slot) = self.0.pushes.try_acquire() else {
+            let limit = u64::from(self.0.config.limits.pushes);
+            return Err(Error::Limit {
+                what: "one more push at a time",
+                limit,
+                key: "limits.pushes",
+            });
+        };
         let cell = self.cell_or_new(channel)?;
         let Some(name) = ObjectName::parse(rest) else {
-            return Err(Error::UnknownPath { path: format!("/ingest/{channel}/{rest}") });
+            return Err(Error::UnknownPath {
+                path: format!("/ingest/{channel}/{rest}"),
+            });
         };
         let mut head = BytesMut::new();
         let sniffed = loop {
@@ -260,7 +309,9 @@ impl Origin {
             match ingest::sniff(&head) {
                 Some(sniffed) => break sniffed,
                 None if head.len() > MAX_BLANK => {
-                    return Err(Error::Unsupported { reason: "the body is blank".to_owned() });
+                    return Err(Error::Unsupported {
+                        reason: "the body is blank".to_owned(),
+                    });
                 }
                 None => {}
             }
@@ -288,28 +339,48 @@ impl Origin {
         while let Some(bytes) = self.next(body, text.len() as u64).await? {
             text.extend_from_slice(&bytes);
             if text.len() as u64 > limit {
-                return Err(Error::Limit { what: "the manifest", limit, key: "limits.manifest_bytes" });
+                return Err(Error::Limit {
+                    what: "the manifest",
+                    limit,
+                    key: "limits.manifest_bytes",
+                });
             }
         }
         if ingest::manifest_ends(&text) {
-            tracing::info!(channel = cell.name, "the sender's manifest says that the channel ended");
+            tracing::info!(
+                channel = cell.name,
+                "the sender's manifest says that the channel ended"
+            );
             let now = self.0.clock.now();
             cell.change(|channel| channel.end(None, now));
         }
         Ok(())
     }
 
-    async fn take_media(&self, cell: &Cell, name: &ObjectName, head: Bytes, body: &mut Body) -> Result<(), Error> {
+    async fn take_media(
+        &self,
+        cell: &Cell,
+        name: &ObjectName,
+        head: Bytes,
+        body: &mut Body,
+    ) -> Result<(), Error> {
         let track = name.track.as_str();
         let limits = &self.0.config.limits;
         {
             let channel = cell.lock();
             let limit = u64::from(limits.tracks);
             if channel.track(track).is_none() && channel.tracks() as u64 >= limit {
-                return Err(Error::Limit { what: "one more track", limit, key: "limits.tracks" });
+                return Err(Error::Limit {
+                    what: "one more track",
+                    limit,
+                    key: "limits.tracks",
+                });
             }
         }
-        let bounds = Limits { init: limits.init_bytes, chunk: limits.segment_bytes };
+        let bounds = Limits {
+            init: limits.init_bytes,
+            chunk: limits.segment_bytes,
+        };
         let cut_after = match self.0.config.segment_duration_ms {
             0 => DEFAULT_CUT_NANOS,
             ms => i64::from(ms) * 1_000_000,
@@ -318,7 +389,9 @@ impl Origin {
         let mut steps = Vec::new();
         let mut next = Some(head);
         let ended = loop {
-            let Some(bytes) = next else { break coming.finish(self.0.clock.now(), &mut steps) };
+            let Some(bytes) = next else {
+                break coming.finish(self.0.clock.now(), &mut steps);
+            };
             // Asked each time: the init segment may come on another connection after this body was opened.
             coming.set_init(cell.lock().track(track).and_then(|track| track.init().cloned()));
             if let Err(error) = coming.push(&bytes, self.0.clock.now(), &mut steps) {
@@ -336,7 +409,9 @@ impl Origin {
         };
         self.settle(cell, track, &mut steps).await?;
         ended.map_err(|error| match error {
-            Error::NoInit { .. } => Error::NoInit { track: track.to_owned() },
+            Error::NoInit { .. } => Error::NoInit {
+                track: track.to_owned(),
+            },
             other => other,
         })
     }
@@ -348,10 +423,19 @@ impl Origin {
             let done = match step {
                 Step::Init(init) => {
                     let (name, bytes) = (init.name(), init.bytes.clone());
-                    tracing::info!(channel = cell.name, track, codec = init.codec, init = name, "init segment");
+                    tracing::info!(
+                        channel = cell.name,
+                        track,
+                        codec = init.codec,
+                        init = name,
+                        "init segment"
+                    );
                     let is_new = cell.change(|channel| channel.set_init(track, init, now));
                     let write = is_new.then(|| (track.to_owned(), name, bytes));
-                    Committed { write: write.into_iter().collect(), verdict: None }
+                    Committed {
+                        write: write.into_iter().collect(),
+                        verdict: None,
+                    }
                 }
                 Step::Segment(segment) => {
                     let (start, span) = (segment.start, segment.span());
@@ -400,13 +484,20 @@ async fn push(
         Method::DELETE => return StatusCode::OK.into_response(),
         ref method => {
             let method = method.to_string();
-            return Error::Method { method, allowed: "PUT, POST, DELETE" }.into_response();
+            return Error::Method {
+                method,
+                allowed: "PUT, POST, DELETE",
+            }
+            .into_response();
         }
     }
     // The raw path: how `Streams(…)` is escaped is read by the name's own rules.
     let prefix = "/ingest/".len();
     let path = request.uri().path().to_owned();
-    let rest = path.get(prefix..).and_then(|rest| rest.split_once('/')).map_or("", |(_, rest)| rest);
+    let rest = path
+        .get(prefix..)
+        .and_then(|rest| rest.split_once('/'))
+        .map_or("", |(_, rest)| rest);
     let rest = rest.to_owned();
     let mut body = request.into_body();
     // In a task of its own: senders that close without waiting for the answer (ffmpeg does) must not cancel
@@ -468,7 +559,9 @@ async fn media(
     let cell = origin.cell(&channel)?;
     let (found, is_kept, kind) = {
         let channel_now = cell.lock();
-        let Some(state) = channel_now.track(&track) else { return Err(Error::UnknownTrack { channel, track }) };
+        let Some(state) = channel_now.track(&track) else {
+            return Err(Error::UnknownTrack { channel, track });
+        };
         let kind = match state.init().map(|init| init.kind) {
             Some(crate::cmaf::Kind::Video) => "video/mp4",
             Some(crate::cmaf::Kind::Audio) => "audio/mp4",
@@ -482,7 +575,10 @@ async fn media(
         None if is_kept => origin.0.store.get(&channel, &track, &name).await?,
         None => None,
     };
-    let body = body.ok_or_else(|| Error::UnknownSegment { track, name: name.clone() })?;
+    let body = body.ok_or_else(|| Error::UnknownSegment {
+        track,
+        name: name.clone(),
+    })?;
     Ok(origin.public(object(&headers, body, kind, Freshness::Immutable, &name)))
 }
 
@@ -491,8 +587,11 @@ async fn time(State(origin): State<Origin>) -> Response {
 }
 
 async fn channels(State(origin): State<Origin>) -> Response {
-    let listed: BTreeMap<String, Arc<Snapshot>> =
-        origin.cells().iter().map(|cell| (cell.name.clone(), cell.snapshot())).collect();
+    let listed: BTreeMap<String, Arc<Snapshot>> = origin
+        .cells()
+        .iter()
+        .map(|cell| (cell.name.clone(), cell.snapshot()))
+        .collect();
     let track = |track: &TrackView| {
         serde_json::json!({
             "name": track.name,

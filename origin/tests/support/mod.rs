@@ -1,5 +1,10 @@
 //! CMAF written by hand, box by box, for the tests.
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "each test file uses its own part, and a test may stop at the first surprise"
+)]
 
 use std::sync::Arc;
 
@@ -46,38 +51,89 @@ pub struct Sketch {
     pub created: u32,
 }
 
-pub const VIDEO: Sketch =
-    Sketch { timescale: 90_000, is_video: true, width: 640, sample: 3_600, edit: None, created: 0 };
-pub const AUDIO: Sketch =
-    Sketch { timescale: 48_000, is_video: false, width: 0, sample: 1_024, edit: None, created: 0 };
+pub const VIDEO: Sketch = Sketch {
+    timescale: 90_000,
+    is_video: true,
+    width: 640,
+    sample: 3_600,
+    edit: None,
+    created: 0,
+};
+pub const AUDIO: Sketch = Sketch {
+    timescale: 48_000,
+    is_video: false,
+    width: 0,
+    sample: 1_024,
+    edit: None,
+    created: 0,
+};
 
 fn track(sketch: Sketch) -> Vec<u8> {
     let tkhd = full(
         b"tkhd",
         0,
         7,
-        &[&words(&[sketch.created, sketch.created, 1, 0, 0]), &[0; 52], &words(&[u32::from(sketch.width) << 16, 360 << 16])],
+        &[
+            &words(&[sketch.created, sketch.created, 1, 0, 0]),
+            &[0; 52],
+            &words(&[u32::from(sketch.width) << 16, 360 << 16]),
+        ],
     );
-    let mdhd = full(b"mdhd", 0, 0, &[&words(&[sketch.created, 0, sketch.timescale, 0]), &[0x55, 0xc4, 0, 0]]);
+    let mdhd = full(
+        b"mdhd",
+        0,
+        0,
+        &[
+            &words(&[sketch.created, 0, sketch.timescale, 0]),
+            &[0x55, 0xc4, 0, 0],
+        ],
+    );
     let handler: &[u8; 4] = if sketch.is_video { b"vide" } else { b"soun" };
     let hdlr = full(b"hdlr", 0, 0, &[&[0; 4], handler, &[0; 13]]);
     let entry = if sketch.is_video {
         let avcc = boxed(b"avcC", &[&[1, 0x64, 0x00, 0x1f, 0xff, 0xe0, 0]]);
-        boxed(b"avc1", &[&[0; 24], &sketch.width.to_be_bytes(), &360_u16.to_be_bytes(), &[0; 50], &avcc])
+        boxed(
+            b"avc1",
+            &[
+                &[0; 24],
+                &sketch.width.to_be_bytes(),
+                &360_u16.to_be_bytes(),
+                &[0; 50],
+                &avcc,
+            ],
+        )
     } else {
         let esds = full(
             b"esds",
             0,
             0,
-            &[&[3, 25, 0, 1, 0, 4, 17, 0x40, 0x15, 0, 0, 0, 0, 1, 0xf4, 0, 0, 1, 0xf4, 0, 5, 2, 0x11, 0x90, 6, 1, 2]],
+            &[&[
+                3, 25, 0, 1, 0, 4, 17, 0x40, 0x15, 0, 0, 0, 0, 1, 0xf4, 0, 0, 1, 0xf4, 0, 5, 2, 0x11, 0x90,
+                6, 1, 2,
+            ]],
         );
         let rate = words(&[sketch.timescale << 16]);
-        boxed(b"mp4a", &[&[0; 16], &2_u16.to_be_bytes(), &16_u16.to_be_bytes(), &[0; 4], &rate, &esds])
+        boxed(
+            b"mp4a",
+            &[
+                &[0; 16],
+                &2_u16.to_be_bytes(),
+                &16_u16.to_be_bytes(),
+                &[0; 4],
+                &rate,
+                &esds,
+            ],
+        )
     };
     let stsd = full(b"stsd", 0, 0, &[&words(&[1]), &entry]);
     let minf = boxed(b"minf", &[&boxed(b"stbl", &[&stsd])]);
     let edts = sketch.edit.map_or(Vec::new(), |media_time| {
-        let elst = full(b"elst", 0, 0, &[&words(&[1, 0]), &media_time.to_be_bytes(), &[0, 1, 0, 0]]);
+        let elst = full(
+            b"elst",
+            0,
+            0,
+            &[&words(&[1, 0]), &media_time.to_be_bytes(), &[0, 1, 0, 0]],
+        );
         boxed(b"edts", &[&elst])
     });
     boxed(b"trak", &[&tkhd, &edts, &boxed(b"mdia", &[&mdhd, &hdlr, &minf])])
@@ -103,7 +159,13 @@ pub fn chunk(time: u64, samples: u32, syncs: bool) -> Vec<u8> {
     let tfhd = full(b"tfhd", 0, 0x02_0010, &[&words(&[1, 10])]);
     let tfdt = full(b"tfdt", 1, 0, &[&time.to_be_bytes()]);
     let trun = full(b"trun", 0, 0x5, &[&words(&[samples, 0, flags])]);
-    let moof = boxed(b"moof", &[&full(b"mfhd", 0, 0, &[&words(&[1])]), &boxed(b"traf", &[&tfhd, &tfdt, &trun])]);
+    let moof = boxed(
+        b"moof",
+        &[
+            &full(b"mfhd", 0, 0, &[&words(&[1])]),
+            &boxed(b"traf", &[&tfhd, &tfdt, &trun]),
+        ],
+    );
     let fill = time as u8;
     [moof, boxed(b"mdat", &[&vec![fill; 10 * samples as usize]])].concat()
 }
@@ -111,12 +173,24 @@ pub fn chunk(time: u64, samples: u32, syncs: bool) -> Vec<u8> {
 /// A `prft` that says that `media_time` was at `unix_ms`.
 pub fn prft(unix_ms: i64, media_time: u64) -> Vec<u8> {
     let ntp = ((unix_ms as u128 + 2_208_988_800_000) << 32) / 1000;
-    full(b"prft", 1, 24, &[&words(&[1]), &(ntp as u64).to_be_bytes(), &media_time.to_be_bytes()])
+    full(
+        b"prft",
+        1,
+        24,
+        &[
+            &words(&[1]),
+            &(ntp as u64).to_be_bytes(),
+            &media_time.to_be_bytes(),
+        ],
+    )
 }
 
 /// A `styp`, with `lmsg` on the last segment of a track.
 pub fn styp(last: bool) -> Vec<u8> {
-    boxed(b"styp", &[b"cmfs\0\0\0\0", if last { b"cmfslmsg" } else { b"cmfscmff" }])
+    boxed(
+        b"styp",
+        &[b"cmfs\0\0\0\0", if last { b"cmfslmsg" } else { b"cmfscmff" }],
+    )
 }
 
 /// A video segment of `frames` frames in chunks of eight.
@@ -155,17 +229,27 @@ impl World {
 
     pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut config = Config { data: folder.path().to_owned(), ..Config::default() };
+        let mut config = Config {
+            data: folder.path().to_owned(),
+            ..Config::default()
+        };
         change(&mut config);
         let clock = Arc::new(ManualClock::new(UnixMillis(NOON)));
         let origin = Origin::open(config.clone(), clock.clone()).await.unwrap();
-        Self { origin, clock, config, folder }
+        Self {
+            origin,
+            clock,
+            config,
+            folder,
+        }
     }
 
     /// Stops the origin in good order and starts another on the same folder.
     pub async fn restart(&mut self) {
         self.origin.save().await.unwrap();
-        self.origin = Origin::open(self.config.clone(), self.clock.clone()).await.unwrap();
+        self.origin = Origin::open(self.config.clone(), self.clock.clone())
+            .await
+            .unwrap();
     }
 
     pub async fn send(&self, request: Request<Body>) -> Response {
@@ -192,7 +276,11 @@ impl World {
         }
         let response = self.send(request.body(Body::empty()).unwrap()).await;
         let (status, headers) = (response.status(), response.headers().clone());
-        (status, headers, response.into_body().collect().await.unwrap().to_bytes().to_vec())
+        (
+            status,
+            headers,
+            response.into_body().collect().await.unwrap().to_bytes().to_vec(),
+        )
     }
 
     pub async fn text(&self, path: &str) -> String {
@@ -204,8 +292,10 @@ impl World {
 
     /// Pushes the init segments of `video` and `audio`.
     pub async fn begin(&self, channel: &str) {
-        self.must_put(&format!("/ingest/{channel}/video/init.mp4"), init(VIDEO)).await;
-        self.must_put(&format!("/ingest/{channel}/audio/init.mp4"), init(AUDIO)).await;
+        self.must_put(&format!("/ingest/{channel}/video/init.mp4"), init(VIDEO))
+            .await;
+        self.must_put(&format!("/ingest/{channel}/audio/init.mp4"), init(AUDIO))
+            .await;
     }
 
     /// Pushes the segment `slot` of both tracks as our own encoder does: Unix time, number from the grid; the
@@ -213,8 +303,10 @@ impl World {
     pub async fn slot(&self, channel: &str, slot: u64) {
         self.clock.set(UnixMillis(((slot + 1) * 1_920) as i64));
         let path = |track| format!("/ingest/{channel}/{track}/{slot}.m4s");
-        self.must_put(&path("video"), video(slot * VIDEO_SEGMENT, 48)).await;
-        self.must_put(&path("audio"), audio(slot * AUDIO_SEGMENT, 90)).await;
+        self.must_put(&path("video"), video(slot * VIDEO_SEGMENT, 48))
+            .await;
+        self.must_put(&path("audio"), audio(slot * AUDIO_SEGMENT, 90))
+            .await;
     }
 }
 
