@@ -62,6 +62,7 @@ impl VideoWorker {
             canvas: Canvas::new(self.settings.size, self.burn),
             captures: VecDeque::new(),
             next: None,
+            failures: 0,
             worker: self,
             encoder,
         };
@@ -104,6 +105,8 @@ struct Rung {
     /// Frames in the encoder, with the time of their capture.
     captures: VecDeque<(u64, Utc)>,
     next: Option<u64>,
+    /// Failures since an encoder last gave something.
+    failures: usize,
 }
 
 impl Rung {
@@ -129,14 +132,15 @@ impl Rung {
         self.captures.push_back((index, captured));
         let idr = self.worker.settings.grid.is_segment_start(index);
         if let Err(error) = self.encoder.encode(self.canvas.picture(), index, idr) {
-            self.replace_encoder(&error)?;
+            self.replace_encoder(error)?;
         }
         self.drain();
         Ok(())
     }
 
-    /// An encoder failed in the middle: the segment is lost, the next candidate takes over at the next one.
-    fn replace_encoder(&mut self, error: &EncodeError) -> Result<(), EncodeError> {
+    /// An encoder failed in the middle: the segment is lost, and the first candidate that opens takes over at the next
+    /// one. The failed one goes to the end of the list, for a reset device may work again.
+    fn replace_encoder(&mut self, error: EncodeError) -> Result<(), EncodeError> {
         let VideoWorker {
             track,
             settings,
@@ -144,10 +148,15 @@ impl Rung {
             sink,
             ..
         } = &mut self.worker;
-        tracing::warn!(track, %error, "encoder failed, trying the next one");
+        tracing::warn!(track, %error, "encoder failed");
+        self.failures += 1;
+        if self.failures > encoders.len() {
+            return Err(error);
+        }
         self.segmenter.abort(&mut **sink);
         self.captures.clear();
-        encoders.retain(|name| name != self.encoder.name());
+        let failed = self.encoder.name();
+        encoders.sort_by_key(|name| name == failed);
         self.encoder = VideoEncoder::open_first(settings, encoders, track, &mut Vec::new())?;
         sink.init(self.encoder.init());
         Ok(())
@@ -155,6 +164,7 @@ impl Rung {
 
     fn drain(&mut self) {
         while let Some(coded) = self.encoder.pop() {
+            self.failures = 0;
             while self.captures.len() > 1 && self.captures.front().is_some_and(|(at, _)| *at < coded.index) {
                 self.captures.pop_front();
             }
@@ -291,5 +301,104 @@ impl AudioWorker {
         }
         segmenter.cut(&mut *sink)?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use bytes::Bytes;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<String>>>);
+
+    impl Log {
+        fn note(&self, what: impl Into<String>) {
+            self.0.lock().unwrap().push(what.into());
+        }
+    }
+
+    impl Sink for Log {
+        fn init(&mut self, _: Bytes) {
+            self.note("init");
+        }
+        fn begin(&mut self, number: u64) {
+            self.note(format!("begin {number}"));
+        }
+        fn chunk(&mut self, _: Bytes) {
+            self.note("chunk");
+        }
+        fn end(&mut self) {
+            self.note("end");
+        }
+        fn abort(&mut self) {
+            self.note("abort");
+        }
+    }
+
+    #[test]
+    fn a_failing_encoder_is_replaced_at_the_next_segment_with_a_new_header() {
+        crate::init_ffmpeg().unwrap();
+        let size = Size {
+            width: 128,
+            height: 72,
+        };
+        let grid = Grid::new(25, 8, 4).unwrap();
+        let settings = VideoSettings {
+            size,
+            bit_rate: 100_000,
+            grid,
+            preset: "ultrafast".to_owned(),
+        };
+        let encoders = vec!["h264_nvenc".to_owned(), "libx264".to_owned()];
+        let encoder = VideoEncoder::open_first(&settings, &encoders, "video", &mut Vec::new()).unwrap();
+        let log = Log::default();
+        let mut rung = Rung {
+            segmenter: Segmenter::new(TrackGrid::Video(grid)),
+            canvas: Canvas::new(size, false),
+            captures: VecDeque::new(),
+            next: None,
+            failures: 0,
+            worker: VideoWorker {
+                track: "video".to_owned(),
+                settings,
+                encoders,
+                burn: false,
+                stats: Arc::default(),
+                sink: Box::new(log.clone()),
+            },
+            encoder,
+        };
+        for index in 0..16 {
+            if index == 6 {
+                // An encoder that was told to finish refuses the next picture: a real failure in the middle.
+                rung.encoder.finish();
+            }
+            rung.encode(index, Utc(0)).unwrap();
+        }
+        let events = log.0.lock().unwrap().join(", ");
+        assert_eq!(events, "begin 0, chunk, abort, init, begin 1, chunk, chunk, end");
+    }
+
+    #[test]
+    fn sides_of_a_narrow_picture_stay_black_under_the_clock() {
+        let size = Size {
+            width: 320,
+            height: 180,
+        };
+        let mut canvas = Canvas::new(size, true);
+        let mut square = Picture::black(Size {
+            width: 64,
+            height: 64,
+        });
+        square.plane_mut(0).fill(200);
+        for frame in 0..2 {
+            canvas.show(&square, square.size(), Utc::from_millis(frame), frame);
+        }
+        let luma = |x: usize, y: usize| canvas.picture().plane(0)[y * 320 + x];
+        assert_eq!((luma(10, 90), luma(160, 90), luma(310, 90)), (16, 200, 16));
     }
 }
