@@ -142,15 +142,12 @@ impl Init {
     }
 
     fn read_track(trak: &Box4<'_>) -> Result<Self, Error> {
-        let need =
-            |found: Option<Box4<'_>>, reason| found.is_some().then_some(()).ok_or_else(|| trak.error(reason));
-        let tkhd = trak.child(8, b"tkhd")?;
-        need(tkhd, "it has no 'tkhd'")?;
-        let mdia = trak.child(8, b"mdia")?;
-        need(mdia, "it has no 'mdia'")?;
-        let (Some(tkhd), Some(mdia)) = (tkhd, mdia) else {
-            return Err(trak.error("it is incomplete"));
-        };
+        let tkhd = trak
+            .child(8, b"tkhd")?
+            .ok_or_else(|| trak.error("it has no 'tkhd'"))?;
+        let mdia = trak
+            .child(8, b"mdia")?
+            .ok_or_else(|| trak.error("it has no 'mdia'"))?;
         let (Some(mdhd), Some(hdlr)) = (mdia.child(8, b"mdhd")?, mdia.child(8, b"hdlr")?) else {
             return Err(mdia.error("it has no 'mdhd' or no 'hdlr'"));
         };
