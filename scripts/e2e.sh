@@ -5,4 +5,4 @@ use_modern_node
 
 [[ $# -gt 0 ]] || set -- web/test/*.test.mjs tests/e2e/*.test.mjs
 # One file at a time: each starts encoders, browsers and runtimes that have to keep up with real time.
-exec node --test --test-concurrency=1 "$@"
+exec node --test --test-reporter=spec --test-concurrency=1 "$@"

@@ -5,8 +5,6 @@
 # left out when the module that it made is the one of the last time.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-use_wasm_toolchain
-
 WASM_OPT=$ROOT/node_modules/binaryen/bin/wasm-opt
 ESBUILD=$ROOT/node_modules/esbuild/bin/esbuild
 # Named one by one: Fastly refuses a module that uses any other, which `--all-features` would allow.
@@ -55,6 +53,8 @@ fastly() {
 }
 
 [[ $# -gt 0 ]] || set -- cloudflare fastly
+scripts/setup.sh wasm-targets
+use_wasm_toolchain
 for platform; do
     case $platform in
         cloudflare) cloudflare ;;
