@@ -26,28 +26,41 @@ export const PLAYERS = {
   shaka: './player-shaka.js',
 };
 
+/** A wait shorter than this is a flicker of the browser's own state: no viewer sees it. */
+const STALL_MS = 100;
+
 /** Plays a channel and counts stalls and errors. */
 export class ChannelPlayer {
   /** @type {Adapter | null} */
   adapter = null;
   name = '';
   dialect = '';
-  stalls = 0;
   /** @type {{ fatal: boolean, detail: string }[]} */
   errors = [];
   #video;
   #played = false;
+  #stalls = 0;
+  /** @type {number | null} */
+  #waitsSince = null;
   #generation = 0;
 
   /** @param {HTMLVideoElement} video */
   constructor(video) {
     this.#video = video;
     video.addEventListener('playing', () => {
+      this.#stalls = this.stalls;
+      this.#waitsSince = null;
       this.#played = true;
     });
     video.addEventListener('waiting', () => {
-      if (this.#played && !video.seeking && !video.paused) this.stalls += 1;
+      if (this.#played && !video.seeking && !video.paused) this.#waitsSince ??= performance.now();
     });
+  }
+
+  /** How often the picture stood still since the player opened. */
+  get stalls() {
+    const waited = this.#waitsSince === null ? 0 : performance.now() - this.#waitsSince;
+    return this.#stalls + (waited >= STALL_MS ? 1 : 0);
   }
 
   /**
@@ -65,7 +78,8 @@ export class ChannelPlayer {
     if (generation !== this.#generation) return;
     this.name = `${bundle.name} ${bundle.version}`.trim();
     this.dialect = bundle.dialect;
-    this.stalls = 0;
+    this.#stalls = 0;
+    this.#waitsSince = null;
     this.errors = [];
     this.#played = false;
     this.adapter = bundle.open(this.#video, urls[bundle.dialect], (error) => {

@@ -12,7 +12,6 @@ const FLAGS = [
   '--disable-background-networking',
   '--disable-component-update',
   '--disable-sync',
-  '--mute-audio',
 ];
 
 const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.mjs': 'text/javascript' };
@@ -25,10 +24,13 @@ const SERVED = ['/tests/e2e/', '/web/src/', '/node_modules/'];
  * @param {'allowed' | 'refused'} [sound] whether a page may start to sound before it was touched
  */
 export async function startBrowser(stage, sound = 'allowed') {
-  const policy = sound === 'allowed' ? 'no-user-gesture-required' : 'user-gesture-required';
+  const allowed = sound === 'allowed';
+  const policy = allowed ? 'no-user-gesture-required' : 'user-gesture-required';
   const browser = await chromium.launch({
     executablePath: paths.chromium(),
     args: [...FLAGS, `--autoplay-policy=${policy}`],
+    // A browser that is silent as a whole lets every page sound.
+    ignoreDefaultArgs: allowed ? [] : ['--mute-audio'],
   });
   stage.onClose(() => browser.close());
   return browser;

@@ -8,6 +8,8 @@ import { artifacts, until } from './processes.mjs';
 /** Play must run this close to the clock on the wall: players may steer their rate a little. */
 const RATE_TOLERANCE = 0.05;
 const MAX_DROPPED_SHARE = 0.05;
+/** A wait shorter than this is a flicker of the browser's own state: no viewer sees it. */
+const STALL_MS = 100;
 /** After the first frames players still jump to their place behind the live edge. */
 const SETTLE_MS = 4_000;
 
@@ -51,7 +53,7 @@ export async function watch(shows, seconds) {
       advanced: round(after[i].currentTime - before[i].currentTime),
       frames: after[i].frames - before[i].frames,
       dropped: after[i].dropped - before[i].dropped,
-      stalls: after[i].stalls,
+      stalls: after[i].stalls.filter((ms) => ms === null || ms >= STALL_MS),
       audioBytes: after[i].audioBytes - before[i].audioBytes,
       picture: `${after[i].width}x${after[i].height}`,
       latencyMs: after[i].clock.latencyMs,
