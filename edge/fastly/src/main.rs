@@ -17,7 +17,10 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use fastly::{ConfigStore, Request, Response, SecretStore, http::FramingHeadersMode, log::Endpoint};
+use fastly::{
+    ConfigStore, Request, Response, SecretStore, config_store::OpenError, http::FramingHeadersMode,
+    log::Endpoint,
+};
 use http::header;
 use selvedge_edge::{Body, ConfigError, Edge, Handled, Record, UnixMillis, block_on, misconfigured};
 
@@ -42,7 +45,7 @@ fn handle(request: &http::Request<()>) -> Handled<fastly::Body> {
 }
 
 fn edge() -> Result<Edge, ConfigError> {
-    Edge::new(&keys()?, &site().unwrap_or_else(|| "{}".into()))
+    Edge::new(&keys()?, site()?.as_deref().unwrap_or("{}"))
 }
 
 fn keys() -> Result<String, ConfigError> {
@@ -54,8 +57,16 @@ fn keys() -> Result<String, ConfigError> {
         .map_err(|_| ConfigError::NotText("CAT_KEYS in the secret store `selvedge`"))
 }
 
-fn site() -> Option<String> {
-    ConfigStore::try_open(NAME).ok()?.try_get("SITE").ok().flatten()
+/// `None` where there is none. One that cannot be read is not taken for none: it may restrict whose tokens count.
+fn site() -> Result<Option<String>, ConfigError> {
+    let store = match ConfigStore::try_open(NAME) {
+        Ok(store) => store,
+        Err(OpenError::ConfigStoreDoesNotExist) => return Ok(None),
+        Err(error) => return Err(ConfigError::Site(error.to_string())),
+    };
+    store
+        .try_get("SITE")
+        .map_err(|error| ConfigError::Site(error.to_string()))
 }
 
 fn respond(response: http::Response<Body<fastly::Body>>) -> Response {
