@@ -20,7 +20,7 @@ fn help_names_every_command_and_asking_for_nothing_shows_it() {
 
 #[test]
 fn a_wrong_configuration_is_one_line_with_key_and_fix_and_exit_code_2() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = support::temporary_folder();
     let file = folder.path().join("selvedge.toml");
     let path = file.to_str().unwrap();
     let cases = [
@@ -57,14 +57,9 @@ fn a_wrong_configuration_is_one_line_with_key_and_fix_and_exit_code_2() {
 
 #[test]
 fn a_key_makes_tokens_that_inspection_can_read() {
-    let folder = tempfile::tempdir().unwrap();
-    let (key, set) = (
-        folder.path().join("private.json"),
-        folder.path().join("keys.json"),
-    );
-    let (key, set) = (key.to_str().unwrap(), set.to_str().unwrap());
-    let made = selvedge(&["token", "key", "--kid", "k1", "--out", key, "--set", set]);
-    assert!(made.status.success(), "{}", said(&made));
+    let folder = support::temporary_folder();
+    let (key, set) = support::make_key(folder.path());
+    let (key, set) = (key.as_str(), set.as_str());
     assert_eq!(fs::metadata(key).unwrap().permissions().mode() & 0o777, 0o600);
     assert!(
         !fs::read_to_string(set).unwrap().contains("\"d\""),
@@ -98,16 +93,10 @@ fn a_key_makes_tokens_that_inspection_can_read() {
 
 #[test]
 fn origin_and_edge_stop_gracefully_when_asked_to() {
-    let folder = tempfile::tempdir().unwrap();
-    let (key, set) = (
-        folder.path().join("private.json"),
-        folder.path().join("keys.json"),
-    );
-    let (key, set) = (key.to_str().unwrap(), set.to_str().unwrap());
-    selvedge(&["token", "key", "--out", key, "--set", set]);
+    let folder = support::temporary_folder();
+    let (_key, set) = support::make_key(folder.path());
     let origin = Server::origin(&folder.path().join("data"));
-    let url = format!("http://{}", origin.address);
-    let edge = Server::start(&["edge", "--origin", &url, "--keys", set]);
+    let edge = Server::edge(&origin, &set);
     assert!(edge.get("/healthz").starts_with("HTTP/1.1 200"));
     assert!(edge.get("/live/news/index.m3u8").starts_with("HTTP/1.1 401"));
     assert!(origin.get("/healthz").starts_with("HTTP/1.1 200"));
@@ -116,7 +105,7 @@ fn origin_and_edge_stop_gracefully_when_asked_to() {
 
 #[test]
 fn a_demo_without_its_page_says_how_to_build_it() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = support::temporary_folder();
     let output = selvedge(&["demo", "--port", "0", "--web", folder.path().to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(2));
     assert!(said(&output).contains("npm run build:page"), "{}", said(&output));

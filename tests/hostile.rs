@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use support::{Server, selvedge};
+use support::Server;
 
 /// An origin and an edge before it.
 struct House {
@@ -18,21 +18,10 @@ struct House {
 }
 
 fn house() -> House {
-    let folder = tempfile::tempdir().unwrap();
-    let (key, set) = (
-        folder.path().join("private.json"),
-        folder.path().join("keys.json"),
-    );
-    let (key, set) = (key.to_str().unwrap(), set.to_str().unwrap());
-    selvedge(&["token", "key", "--out", key, "--set", set]);
+    let folder = support::temporary_folder();
+    let (_key, set) = support::make_key(folder.path());
     let origin = Server::origin(&folder.path().join("data"));
-    let edge = Server::start(&[
-        "edge",
-        "--origin",
-        &format!("http://{}", origin.address),
-        "--keys",
-        set,
-    ]);
+    let edge = Server::edge(&origin, &set);
     House {
         origin,
         edge,

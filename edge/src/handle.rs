@@ -19,7 +19,6 @@ use crate::{
     record::Record,
     route::{Routed, route},
     site::{ConfigError, Site},
-    time::iso8601,
 };
 
 /// An edge: what its operator configured, ready to judge requests. It holds no other state.
@@ -110,7 +109,7 @@ impl Edge {
             }
             Routed::Time => {
                 record.route = Some("time");
-                return Ok(text(&iso8601(now)));
+                return Ok(text(&now.to_string()));
             }
             Routed::Resource(resource) => resource,
         };

@@ -65,7 +65,6 @@ mod record;
 mod reroot;
 mod route;
 mod site;
-mod time;
 
 pub use carrier::Carrier;
 pub use handle::{Edge, Handled, block_on};
@@ -74,4 +73,4 @@ pub use problem::{misconfigured, too_long};
 pub use record::Record;
 pub use route::Resource;
 pub use selvedge_token::UnixMillis;
-pub use site::{ConfigError, Site};
+pub use site::{ConfigError, OriginUrl, Site};

@@ -2,7 +2,7 @@
 
 use core::future::Future;
 
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode, header};
 
 /// What an adapter implements: it answers batches of wants.
 ///
@@ -55,6 +55,16 @@ pub enum Read {
         /// The most that may be read, in bytes.
         limit: usize,
     },
+}
+
+impl Read {
+    /// Whether a body is known to be too long before any of it was read, by its declared length.
+    pub fn refuses(self, headers: &HeaderMap) -> bool {
+        let Self::Bytes { limit } = self else { return false };
+        let declared = headers.get(header::CONTENT_LENGTH);
+        let declared = declared.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+        declared.is_some_and(|length| length > limit)
+    }
 }
 
 /// The answer to one [`Want`].

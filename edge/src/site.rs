@@ -54,6 +54,33 @@ pub enum ConfigError {
     Missing(&'static str),
 }
 
+/// Where an origin is, or a shield before it: an absolute `http` or `https` URL without a query.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct OriginUrl(String);
+
+impl OriginUrl {
+    /// Takes the URL as an operator writes it; a slash at its end does not matter.
+    ///
+    /// # Errors
+    /// [`ConfigError::Origin`] when it cannot be one of an origin.
+    pub fn parse(url: &str) -> Result<Self, ConfigError> {
+        let usable = url.parse::<http::Uri>().is_ok_and(|uri| {
+            matches!(uri.scheme_str(), Some("http" | "https"))
+                && uri.host().is_some()
+                && uri.query().is_none()
+        });
+        if !usable {
+            return Err(ConfigError::Origin(url.into()));
+        }
+        Ok(Self(url.trim_end_matches('/').into()))
+    }
+
+    /// The URL of what an [`OriginRequest`](crate::OriginRequest) asks for.
+    pub fn join(&self, target: &str) -> String {
+        [&self.0, target].concat()
+    }
+}
+
 impl Site {
     /// Reads a site document.
     ///
@@ -78,6 +105,29 @@ impl Site {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_origin_is_an_absolute_url_and_its_last_slash_does_not_matter() {
+        for url in ["https://o.example/", "https://o.example"] {
+            assert_eq!(
+                OriginUrl::parse(url).unwrap().join("/live/a"),
+                "https://o.example/live/a"
+            );
+        }
+        for wrong in [
+            "",
+            "o.example:80",
+            "ftp://o.example",
+            "https://o.example/?a",
+            "/live",
+        ] {
+            let error = OriginUrl::parse(wrong).unwrap_err().to_string();
+            assert!(
+                error.contains("such as https://origin.example"),
+                "{wrong}: {error}"
+            );
+        }
+    }
 
     #[test]
     fn an_unknown_field_is_named() {

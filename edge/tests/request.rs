@@ -123,9 +123,19 @@ fn ranges_and_conditions_go_to_the_origin_where_bytes_pass_and_nothing_else_does
     send(&world, ranged(format!("/t/{}/live/news/v/0-1.m4s", token())));
     send(&world, ranged(format!("/live/news/index.m3u8?CAT={}", token())));
     let asked = world.asked.borrow();
-    let names = |at: usize| asked[at].headers.keys().map(|name| name.as_str()).collect::<Vec<_>>();
+    let names = |at: usize| {
+        asked[at]
+            .headers
+            .keys()
+            .map(|name| name.as_str())
+            .collect::<Vec<_>>()
+    };
     assert_eq!(names(0), ["accept-encoding", "range", "if-none-match"]);
-    assert_eq!(names(1), ["accept-encoding"], "a rewritten document is not the stored one");
+    assert_eq!(
+        names(1),
+        ["accept-encoding"],
+        "a rewritten document is not the stored one"
+    );
     assert_eq!(asked[0].headers[header::ACCEPT_ENCODING], "identity");
 }
 

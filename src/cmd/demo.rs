@@ -17,7 +17,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use selvedge_edge::{Edge, Site};
+use selvedge_edge::{Edge, OriginUrl, Site};
 use selvedge_edge_native::{Native, router};
 use selvedge_listen::{Limits, serve};
 use selvedge_origin::{Origin, clock};
@@ -107,8 +107,9 @@ pub(crate) async fn run(args: Args, log_format: LogFormat) -> Result<(), Failure
     })
     .map_err(|error| Failure::run("the demo's keys", error))?;
     let edge = Edge::with_site(&keys, site).map_err(|error| Failure::run("the edge", error))?;
-    let native =
-        Native::new(&format!("http://{origin_address}")).map_err(|error| Failure::run("the edge", error))?;
+    let url = OriginUrl::parse(&format!("http://{origin_address}"))
+        .map_err(|error| Failure::run("the edge", error))?;
+    let native = Native::new(url).map_err(|error| Failure::run("the edge", error))?;
     let edge = tokio::spawn(serve(
         edge_socket,
         router(edge, native),

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use selvedge_edge::Edge;
+use selvedge_edge::{Edge, OriginUrl};
 use selvedge_edge_native::{Native, router};
 use selvedge_listen::Limits;
 
@@ -50,7 +50,8 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         )
     })?;
 
-    let native = Native::new(&config.origin).map_err(|error| Failure::configuration("origin", error))?;
+    let origin = OriginUrl::parse(&config.origin).map_err(|error| Failure::configuration("origin", error))?;
+    let native = Native::new(origin).map_err(|error| Failure::run("the HTTP client", error))?;
     let edge = Edge::with_site(&read(&keys)?, config.site)
         .map_err(|error| Failure::configuration(keys.display(), error))?;
     let stop = stop::requested()?;

@@ -24,6 +24,19 @@ pub(crate) fn said(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
+/// A folder that goes with the test.
+pub(crate) fn temporary_folder() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+/// Makes a key in `folder`. Returns the paths of the private key and of the set for edges.
+pub(crate) fn make_key(folder: &Path) -> (String, String) {
+    let [key, set] = ["private.json", "keys.json"].map(|name| folder.join(name).to_str().unwrap().to_owned());
+    let made = selvedge(&["token", "key", "--kid", "k1", "--out", &key, "--set", &set]);
+    assert!(made.status.success(), "{}", said(&made));
+    (key, set)
+}
+
 /// A `selvedge origin` or `selvedge edge` that listens.
 pub(crate) struct Server {
     child: Child,
@@ -57,6 +70,17 @@ impl Server {
     /// An origin with its store in `folder`.
     pub(crate) fn origin(folder: &Path) -> Self {
         Self::start(&["origin", "--data", folder.to_str().unwrap()])
+    }
+
+    /// An edge before `origin` that trusts the keys in the file `set`.
+    pub(crate) fn edge(origin: &Self, set: &str) -> Self {
+        Self::start(&[
+            "edge",
+            "--origin",
+            &format!("http://{}", origin.address),
+            "--keys",
+            set,
+        ])
     }
 
     /// Sends SIGTERM and waits for the end. Returns the exit code.

@@ -13,7 +13,7 @@ mod platform;
 
 use std::sync::OnceLock;
 
-use selvedge_edge::{ConfigError, Edge, Handled, UnixMillis, misconfigured, too_long};
+use selvedge_edge::{ConfigError, Edge, Handled, OriginUrl, UnixMillis, misconfigured, too_long};
 use worker::{
     Context, Date, Env, Request, Response, ResponseBody, console_error, console_log, event, js_sys,
 };
@@ -36,7 +36,7 @@ impl Pop {
         let origin = variable(env, "ORIGIN")?.ok_or(ConfigError::Missing("ORIGIN"))?;
         Ok(Self {
             edge: Edge::new(&keys, site.as_deref().unwrap_or("{}"))?,
-            origin: Origin::new(&origin)?,
+            origin: Origin(OriginUrl::parse(&origin)?),
         })
     }
 }

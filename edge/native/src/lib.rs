@@ -17,7 +17,7 @@ use axum::{Router, extract::State};
 use http::{Request, Response, Uri, uri};
 use selvedge_edge::{Body, Edge, Record, UnixMillis};
 
-pub use platform::{Native, OriginError};
+pub use platform::Native;
 
 /// The edge as a router: every path of every method is the core's to judge.
 pub fn router(edge: Edge, native: Native) -> Router {

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use http::{Uri, header};
 use reqwest::{Client, redirect};
-use selvedge_edge::{Answer, Body, OriginRequest, OriginResponse, Plan, Platform, Read, Unanswered, Want};
-use thiserror::Error;
+use selvedge_edge::{
+    Answer, Body, OriginRequest, OriginResponse, OriginUrl, Plan, Platform, Read, Unanswered, Want,
+};
 
 /// How long the origin may take to accept a connection.
 const CONNECT_TIME: Duration = Duration::from_secs(3);
@@ -18,38 +18,15 @@ const SILENCE: Duration = Duration::from_secs(20);
 #[derive(Clone, Debug)]
 pub struct Native {
     client: Client,
-    origin: String,
-}
-
-/// Why an origin cannot be used.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum OriginError {
-    /// Not an absolute `http` or `https` URL without query.
-    #[error("{url:?} is no origin: give an absolute URL such as http://127.0.0.1:8080")]
-    Url {
-        /// What was given.
-        url: String,
-    },
-    /// The HTTP client cannot be set up, for want of trusted certificates for instance.
-    #[error("the HTTP client cannot be set up: {0}")]
-    Client(#[from] reqwest::Error),
+    origin: OriginUrl,
 }
 
 impl Native {
-    /// For the origin at `url`.
+    /// For one origin.
     ///
     /// # Errors
-    /// The URL cannot be one of an origin.
-    pub fn new(url: &str) -> Result<Self, OriginError> {
-        let usable = url.parse::<Uri>().is_ok_and(|uri| {
-            matches!(uri.scheme_str(), Some("http" | "https"))
-                && uri.host().is_some()
-                && uri.query().is_none()
-        });
-        if !usable {
-            return Err(OriginError::Url { url: url.into() });
-        }
+    /// The HTTP client cannot be set up, for want of trusted certificates for instance.
+    pub fn new(origin: OriginUrl) -> Result<Self, reqwest::Error> {
         // Fails only where a provider is installed already, which is then used.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder()
@@ -58,14 +35,11 @@ impl Native {
             .redirect(redirect::Policy::none())
             .tcp_nodelay(true)
             .build()?;
-        Ok(Self {
-            client,
-            origin: url.trim_end_matches('/').to_owned(),
-        })
+        Ok(Self { client, origin })
     }
 
     async fn ask(&self, request: OriginRequest) -> Result<OriginResponse<reqwest::Body>, Unanswered> {
-        let url = format!("{}{}", self.origin, request.target);
+        let url = self.origin.join(&request.target);
         let sent = self
             .client
             .request(request.method, url)
@@ -74,18 +48,12 @@ impl Native {
             .await;
         let mut response = sent.map_err(|error| unanswered(&error))?;
         let (status, headers) = (response.status(), response.headers().clone());
+        if request.read.refuses(&headers) {
+            return Err(Unanswered::TooLarge);
+        }
         let body = match request.read {
             Read::Handle => Body::Upstream(response.into()),
             Read::Bytes { limit } => {
-                let declared = headers
-                    .get(header::CONTENT_LENGTH)
-                    .and_then(|length| length.to_str().ok());
-                if declared
-                    .and_then(|length| length.parse().ok())
-                    .is_some_and(|length: usize| length > limit)
-                {
-                    return Err(Unanswered::TooLarge);
-                }
                 let mut bytes = Vec::new();
                 while let Some(chunk) = response.chunk().await.map_err(|error| unanswered(&error))? {
                     if bytes.len() + chunk.len() > limit {

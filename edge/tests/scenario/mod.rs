@@ -1,5 +1,6 @@
 //! A world and a viewer, for tests of the whole way of a request.
 
+#![allow(dead_code, reason = "each test file uses its own part")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops here")]
 
 use std::{cell::RefCell, collections::HashMap};

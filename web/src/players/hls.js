@@ -2,6 +2,12 @@ import Hls from 'hls.js';
 
 /** @typedef {import('../player.js').Adapter} Adapter */
 
+/**
+ * hls.js plays this many target durations behind the live edge. A channel that has just begun is
+ * shorter than that, and playing at once would leave no buffer for as long as the page is open.
+ */
+const START_DEPTH = 3;
+
 export const name = 'hls.js';
 export const version = Hls.version;
 export const dialect = 'hls';
@@ -22,11 +28,17 @@ export function open(video, url, onError) {
     if (data.type === Hls.ErrorTypes.NETWORK_ERROR) hls.startLoad();
     else if (data.type === Hls.ErrorTypes.MEDIA_ERROR) hls.recoverMediaError();
   });
+  const ready = new Promise((done) => {
+    hls.on(Hls.Events.LEVEL_UPDATED, (_event, { details }) => {
+      const { live, totalduration, targetduration } = details;
+      if (!live || totalduration >= START_DEPTH * targetduration) done();
+    });
+  });
   hls.attachMedia(video);
   hls.loadSource(url);
 
   return {
-    ready: Promise.resolve(),
+    ready,
     levels: () =>
       hls.levels.map((level, id) => ({
         id: String(id),
