@@ -6,7 +6,10 @@
 
 #![forbid(unsafe_code)]
 
-use std::{io, time::Duration};
+use std::{
+    io,
+    time::{Duration, Instant},
+};
 
 use axum::Router;
 use hyper_util::{
@@ -53,6 +56,7 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
     let builder = builder(limits);
     let graceful = GracefulShutdown::new();
     let mut stop = std::pin::pin!(stop);
+    let mut refused = Refused::default();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -68,7 +72,7 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
             }
         };
         let Ok(permit) = permits.clone().try_acquire_owned() else {
-            tracing::warn!(limit = limits.connections, "too many connections: one was closed");
+            refused.one_more(limits.connections);
             continue;
         };
         if let Err(error) = prepare(&stream) {
@@ -93,6 +97,26 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
         .is_err()
     {
         tracing::info!("connections that did not end in time were closed");
+    }
+}
+
+/// Connections that were closed for want of room, told once a second at most: a flood must not fill the log.
+#[derive(Debug, Default)]
+struct Refused {
+    untold: u64,
+    told: Option<Instant>,
+}
+
+impl Refused {
+    fn one_more(&mut self, limit: usize) {
+        self.untold += 1;
+        if self
+            .told
+            .is_none_or(|told| told.elapsed() >= Duration::from_secs(1))
+        {
+            tracing::warn!(limit, closed = self.untold, "too many connections");
+            (self.untold, self.told) = (0, Some(Instant::now()));
+        }
     }
 }
 

@@ -166,7 +166,8 @@ function readClock() {
 
   const onFrame = (_now, frame) => {
     const at = performance.now();
-    if (at - readAt >= READ_CLOCK_EVERY_MS) {
+    // A frame that is shown while nothing plays yet says nothing about latency.
+    if (!video.paused && at - readAt >= READ_CLOCK_EVERY_MS) {
       readAt = at;
       const { ms, luma } = reader.read(video);
       if (ms === null) {
