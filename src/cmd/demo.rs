@@ -37,6 +37,9 @@ const CHANNEL: &str = "demo";
 /// How long a page's token lasts: nobody watches a demo for longer.
 const TOKEN_SECONDS: i64 = 12 * 3600;
 
+/// Players keep three segments between them and the live edge (RFC 8216bis §6.3.3); one more is being made.
+const SEGMENTS_TO_BEGIN_WITH: usize = 4;
+
 /// How long to wait for the first picture before giving up. A busy machine takes some seconds.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -281,20 +284,38 @@ impl Page {
         ))
     }
 
-    /// Completes once the channel can be fetched through the edge, as a player would.
+    /// Completes once a player that comes now has enough to begin with: one that starts on the first segment
+    /// plays with no buffer for as long as it plays.
     async fn playable(&self) -> Result<(), Failure> {
         let client = reqwest::Client::builder()
             .timeout(Duration::from_secs(2))
             .build()
             .map_err(|error| Failure::run("the demo's client", error))?;
         let url = self.url("index.m3u8", TOKEN_SECONDS)?;
-        loop {
-            let answered = client.get(&url).send().await;
-            if answered.is_ok_and(|answer| answer.status() == StatusCode::OK) {
-                return Ok(());
-            }
+        while self.segments(&client, &url).await.unwrap_or(0) < SEGMENTS_TO_BEGIN_WITH {
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
+        Ok(())
+    }
+
+    /// How many segments the first rendition lists, asked as a player asks; `None` while there is no answer.
+    async fn segments(&self, client: &reqwest::Client, multivariant: &str) -> Option<usize> {
+        let get = async |url: &str| {
+            client
+                .get(url)
+                .send()
+                .await
+                .ok()?
+                .error_for_status()
+                .ok()?
+                .text()
+                .await
+                .ok()
+        };
+        let renditions = get(multivariant).await?;
+        let first = renditions.lines().find(|line| line.starts_with('/'))?;
+        let playlist = get(&format!("http://{}{first}", self.edge)).await?;
+        Some(playlist.matches("#EXTINF").count())
     }
 }
 
