@@ -555,6 +555,14 @@ async fn the_brand_lmsg_on_every_track_ends_the_channel_and_new_media_opens_it_a
         mpd.mediaPresentationDuration.unwrap().as_millis(),
         NOON as u128 + 3 * 1_920
     );
+    // The Period begins where its media does, or dash.js would search all the seconds before.
+    let period = &mpd.periods[0];
+    assert_eq!(period.start.unwrap().as_millis(), NOON as u128);
+    for set in &period.adaptations {
+        let template = set.representations[0].SegmentTemplate.as_ref().unwrap();
+        let first = template.SegmentTimeline.as_ref().unwrap().segments[0].t;
+        assert_eq!(template.presentationTimeOffset, first);
+    }
     assert!(world.text("/channels").await.contains("\"state\":\"ended\""));
     world.begin("demo").await;
     world.slot("demo", FIRST + 20).await;

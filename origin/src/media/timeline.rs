@@ -39,12 +39,9 @@ impl Epoch {
             .saturating_add(ticks_to_nanos(ticks.cast_signed(), timescale))
     }
 
-    /// `presentationTimeOffset` of a track in this epoch's Period.
-    pub fn presentation_time_offset(&self, timescale: u32) -> i64 {
-        nanos_to_ticks(
-            (self.period_start.0 - self.anchor.0).saturating_mul(1_000_000),
-            timescale,
-        )
+    /// `presentationTimeOffset` of a track in this epoch's Period, when that begins at `start`.
+    pub fn presentation_time_offset(&self, start: UnixMillis, timescale: u32) -> i64 {
+        nanos_to_ticks((start.0 - self.anchor.0).saturating_mul(1_000_000), timescale)
     }
 }
 

@@ -1,7 +1,9 @@
 //! The DASH MPD (ISO/IEC 23009-1, profile `isoff-live:2011`).
 //!
-//! One Period for each epoch. Its `start` and the tracks' `presentationTimeOffset` are functions of the epoch
-//! alone, so they never change. Media times in `SegmentTimeline` are decode times, as in the segments' names;
+//! One Period for each epoch. While a channel is live, its `start` and the tracks' `presentationTimeOffset` are
+//! functions of the epoch alone, so they never change. Once it has ended, a Period begins where its media does:
+//! on the same presentation timeline, but with nothing before it, for dash.js begins a static presentation at its
+//! Period's start and would search all the seconds since 1970. Media times in `SegmentTimeline` are decode times, as in the segments' names;
 //! edit lists (AAC priming) stay in the init segments, where every player of ISOBMFF applies them, and the
 //! offset counts from the presentation timeline that comes out (ISO/IEC 23009-1 5.3.9.6), so sound and picture
 //! agree to within the rounding of one tick.
@@ -73,9 +75,14 @@ fn write_mpd(text: &mut String, snapshot: &Snapshot, now: UnixMillis) -> fmt::Re
         Seconds(grid.nominal)
     )?;
     for (epoch, listed) in &periods {
-        let start = Seconds(epoch.period_start.as_nanos());
-        writeln!(text, "  <Period id=\"{}\" start=\"{start}\">", epoch.id)?;
-        write_sets(text, epoch, listed)?;
+        let start = if snapshot.ended {
+            first_media(listed)
+        } else {
+            epoch.period_start
+        };
+        let seconds = Seconds(start.as_nanos());
+        writeln!(text, "  <Period id=\"{}\" start=\"{seconds}\">", epoch.id)?;
+        write_sets(text, epoch, start, listed)?;
         text.push_str("  </Period>\n");
     }
     if !snapshot.ended {
@@ -119,6 +126,13 @@ fn listed<'a>(snapshot: &'a Snapshot, epoch: &Epoch) -> Vec<Listed<'a>> {
     snapshot.tracks.iter().filter_map(of).collect()
 }
 
+/// When the earliest listed media of a Period begins, rounded down to the millisecond.
+fn first_media(listed: &[Listed<'_>]) -> UnixMillis {
+    let starts = listed.iter().filter_map(|listed| listed.segments.first());
+    let first = starts.map(|segment| segment.wall).min();
+    UnixMillis(first.unwrap_or_default().div_euclid(1_000_000))
+}
+
 /// A Period is shown when every track that still runs has come to it: its sets cannot change later.
 fn is_ripe(snapshot: &Snapshot, epoch: &Epoch, listed: &[Listed<'_>], nominal: i64, now: UnixMillis) -> bool {
     let patience = nominal / 1_000_000 * 3;
@@ -126,7 +140,7 @@ fn is_ripe(snapshot: &Snapshot, epoch: &Epoch, listed: &[Listed<'_>], nominal: i
     listed.len() >= snapshot.tracks.iter().filter(running).count() || now.0 - epoch.opened.0 >= patience
 }
 
-fn write_sets(text: &mut String, epoch: &Epoch, listed: &[Listed<'_>]) -> fmt::Result {
+fn write_sets(text: &mut String, epoch: &Epoch, start: UnixMillis, listed: &[Listed<'_>]) -> fmt::Result {
     let mut sets: BTreeMap<(Kind, &str, Option<&str>, u16), Vec<&Listed<'_>>> = BTreeMap::new();
     for track in listed {
         let init = track.init;
@@ -154,7 +168,7 @@ fn write_sets(text: &mut String, epoch: &Epoch, listed: &[Listed<'_>]) -> fmt::R
         text.push_str(" segmentAlignment=\"true\" startWithSAP=\"1\">\n");
         text.push_str("      <Role schemeIdUri=\"urn:mpeg:dash:role:2011\" value=\"main\"/>\n");
         for listed in tracks {
-            write_representation(text, epoch, listed)?;
+            write_representation(text, epoch, start, listed)?;
         }
         text.push_str("    </AdaptationSet>\n");
     }
@@ -170,7 +184,12 @@ fn set_id(kind: Kind, family: &str, language: Option<&str>, channels: u16) -> u3
     hash >> 1
 }
 
-fn write_representation(text: &mut String, epoch: &Epoch, listed: &Listed<'_>) -> fmt::Result {
+fn write_representation(
+    text: &mut String,
+    epoch: &Epoch,
+    start: UnixMillis,
+    listed: &Listed<'_>,
+) -> fmt::Result {
     let Listed {
         track,
         init,
@@ -201,7 +220,7 @@ fn write_representation(text: &mut String, epoch: &Epoch, listed: &Listed<'_>) -
             "        <AudioChannelConfiguration schemeIdUri=\"{scheme}\" value=\"{channels}\"/>"
         )?;
     }
-    let offset = epoch.presentation_time_offset(init.timescale);
+    let offset = epoch.presentation_time_offset(start, init.timescale);
     write!(text, "        <SegmentTemplate timescale=\"{}\"", init.timescale)?;
     if offset != 0 {
         write!(text, " presentationTimeOffset=\"{offset}\"")?;
