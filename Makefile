@@ -12,10 +12,12 @@ NATIVE := --workspace --exclude selvedge-edge-cloudflare --exclude selvedge-edge
 INPUT ?= test
 # More of its flags, such as DEMO_ARGS='--port 9000'; `target/debug/selvedge demo --help` lists them.
 DEMO_ARGS ?=
+# For how long `make soak` watches each edge, in seconds; the tokens of the test last an hour.
+SOAK ?= 900
 # How many inputs each property is tried with by `make fuzz`.
 CASES ?= 20000
 
-.PHONY: help demo test check fix bench fuzz wasm tools clean
+.PHONY: help demo test check fix bench soak fuzz wasm tools clean
 
 help:
 	@echo 'make demo    encoder, origin, edge and a page that plays, on this machine; INPUT=<file> for your own'
@@ -23,6 +25,7 @@ help:
 	@echo 'make check   format, lints, documentation, licences'
 	@echo 'make fix     repair what format and lints can repair'
 	@echo 'make bench   our hot paths beside what they are measured against'
+	@echo 'make soak    the players on each edge for long; SOAK=$(SOAK) seconds'
 	@echo 'make fuzz    the property tests with many more inputs; CASES=$(CASES)'
 	@echo 'make wasm    both edges: edge/cloudflare/build/ and bin/main.wasm'
 	@echo 'make tools   only bring what `make test` needs'
@@ -60,9 +63,14 @@ bench:
 	@scripts/setup.sh debian-demo
 	cargo bench --locked -p selvedge
 
+soak: tools
+	cargo build --locked -p selvedge -p selvedge-encoder
+	@scripts/wasm.sh
+	@SOAK_SECONDS=$(SOAK) scripts/e2e.sh tests/e2e/players.test.mjs
+
 fuzz:
 	@scripts/setup.sh debian-demo
-	PROPTEST_CASES=$(CASES) cargo test --locked -p selvedge-token -p selvedge-edge -p selvedge-encoder
+	PROPTEST_CASES=$(CASES) cargo test --locked -p selvedge-token -p selvedge-edge -p selvedge-origin -p selvedge-encoder
 
 wasm:
 	@scripts/setup.sh wasm

@@ -7,7 +7,8 @@ import { EDGES, startEdge, startEncoder, startOrigin } from './support/parts.mjs
 import { Stage } from './support/processes.mjs';
 import { assertContent, watch } from './support/watching.mjs';
 
-const SECONDS = 30;
+/** `make soak` watches for longer. */
+const SECONDS = Number(process.env.SOAK_SECONDS ?? 30);
 const CHANNEL = 'demo';
 
 describe('the live channel plays', () => {

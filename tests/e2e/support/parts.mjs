@@ -10,15 +10,20 @@ export const SMALL_LADDER = '320x180@300k,192x108@120k';
 
 /** Starts `selvedge origin` on a data folder of its own. */
 export async function startOrigin(stage) {
-  const port = await freePort();
+  const { url } = await runOrigin(stage, await freePort(), temporaryFolder(stage));
+  return url;
+}
+
+/** Starts `selvedge origin` on a given port and data folder. */
+export async function runOrigin(stage, port, data) {
   const url = `http://127.0.0.1:${port}`;
-  await stage.start({
+  const part = await stage.start({
     name: 'origin',
     command: paths.selvedge(),
-    args: ['origin', '--listen', `127.0.0.1:${port}`, '--data', temporaryFolder(stage)],
+    args: ['origin', '--listen', `127.0.0.1:${port}`, '--data', data],
     ready: () => answers(`${url}/healthz`),
   });
-  return url;
+  return { url, part };
 }
 
 /** Starts the encoder with its test picture and waits until the channel can be played. */
