@@ -1,70 +1,15 @@
 //! The claims of CTA-5007-B §4.6 to §4.9, read once from an authenticated payload.
 
-use core::fmt;
-
 use sha2::{Digest as _, Sha256, Sha512_256};
 
 use crate::{
     cbor::{Item, Reader},
     error::Refusal,
+    label::Label,
     limits::MAX_CLAIMS,
     time::NumericDate,
-    uri::RequestUri,
+    uri::{Component, RequestUri},
 };
-
-/// A claim's integer key in the CWT claims map.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct Label(pub i128);
-
-impl Label {
-    /// The standard's short name, where the key has one.
-    pub const fn name(self) -> Option<&'static str> {
-        Some(match self.0 {
-            1 => "iss",
-            2 => "sub",
-            3 => "aud",
-            4 => "exp",
-            5 => "nbf",
-            6 => "iat",
-            7 => "cti",
-            8 => "cnf",
-            282 => "geohash",
-            308 => "catreplay",
-            309 => "catpor",
-            310 => "catv",
-            311 => "catnip",
-            312 => "catu",
-            313 => "catm",
-            314 => "catalpn",
-            315 => "cath",
-            316 => "catgeoiso3166",
-            317 => "catgeocoord",
-            318 => "catgeoalt",
-            319 => "cattpk",
-            320 => "catifdata",
-            321 => "catdpop",
-            322 => "catif",
-            323 => "catr",
-            324 => "cattprint",
-            _ => return None,
-        })
-    }
-
-    /// Whether a token with this claim admits fewer requests, in a way that this version does not evaluate.
-    /// The composite claims have no assigned keys yet; those in use (41 to 45 and 324 to 326) are counted in.
-    const fn restricts_unevaluated(self) -> bool {
-        matches!(self.0, 8 | 41..=45 | 282 | 308 | 309 | 311 | 314..=319 | 321 | 324..=326 | 327 | 328)
-    }
-}
-
-impl fmt::Display for Label {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.name() {
-            Some(name) => f.write_str(name),
-            None => write!(f, "{}", self.0),
-        }
-    }
-}
 
 /// The claims that this version evaluates.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -94,64 +39,6 @@ pub struct UriRule {
     pub component: Component,
     /// What that part must look like.
     pub must: Match,
-}
-
-/// A component of the URI (CTA-5007-B §4.6.6).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[repr(u8)]
-pub enum Component {
-    /// `https`
-    Scheme = 0,
-    /// Lower case, without port.
-    Host = 1,
-    /// Decimal; a token may write the scheme's own port as an empty text.
-    Port = 2,
-    /// Normalised, with its leading slash.
-    Path = 3,
-    /// Without question mark.
-    Query = 4,
-    /// Up to the last slash, without it.
-    ParentPath = 5,
-    /// After the last slash.
-    Filename = 6,
-    /// The filename before its last dot.
-    Stem = 7,
-    /// From the filename's last dot, with it.
-    Extension = 8,
-}
-
-impl Component {
-    const ALL: [Self; 9] = [
-        Self::Scheme,
-        Self::Host,
-        Self::Port,
-        Self::Path,
-        Self::Query,
-        Self::ParentPath,
-        Self::Filename,
-        Self::Stem,
-        Self::Extension,
-    ];
-
-    fn from_key(key: i128) -> Option<Self> {
-        Self::ALL.into_iter().find(|component| *component as i128 == key)
-    }
-}
-
-impl fmt::Display for Component {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Scheme => "scheme",
-            Self::Host => "host",
-            Self::Port => "port",
-            Self::Path => "path",
-            Self::Query => "query",
-            Self::ParentPath => "parent path",
-            Self::Filename => "filename",
-            Self::Stem => "stem",
-            Self::Extension => "extension",
-        })
-    }
 }
 
 /// How a text is matched. Comparison is of bytes, after normalisation.

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::claims::{Component, Label};
+use crate::{label::Label, uri::Component};
 
 /// Why a token does not admit a request. The text is for operators' logs; viewers get the [`Class`] alone.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
@@ -149,25 +149,4 @@ pub enum MintError {
     /// The claims could not be written as CBOR.
     #[error("the claims cannot be written as CBOR")]
     Encode,
-}
-
-/// Why a request's URI cannot be judged.
-#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
-#[non_exhaustive]
-pub enum UriError {
-    /// The authority carries user information (RFC 9110 §4.2.4).
-    #[error("the URI carries user information")]
-    UserInfo,
-    /// The path does not begin with a slash.
-    #[error("the path does not begin with a slash")]
-    RelativePath,
-    /// A percent sign is not followed by two hexadecimal digits.
-    #[error("a percent sign is not followed by two hexadecimal digits")]
-    PercentEncoding,
-    /// A byte that no URI may contain.
-    #[error("a byte that a URI may not contain")]
-    Byte,
-    /// The port is not a decimal number below 65536.
-    #[error("the port is not a number below 65536")]
-    Port,
 }

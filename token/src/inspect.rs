@@ -5,9 +5,9 @@ use core::fmt::{self, Write as _};
 use ciborium::Value;
 
 use crate::{
-    claims::Label,
     cose::{Frame, Structure},
     error::Refusal,
+    label::Label,
     limits::MAX_NESTING,
     verify::decode,
 };

@@ -4,12 +4,13 @@ use base64ct::{Base64UrlUnpadded, Encoding as _};
 use ciborium::Value;
 
 use crate::{
-    claims::{Component, Match},
+    claims::Match,
     cose::{Structure, head, sealed_bytes},
     error::MintError,
     key::SigningKey,
     limits::MAX_TOKEN_BYTES,
     time::UnixMillis,
+    uri::Component,
 };
 
 /// Collects claims and signs them.

@@ -1,6 +1,8 @@
 //! A request's URI as `catu` sees it: normalised once, then cut into components.
 
-use crate::{claims::Component, error::UriError};
+use core::fmt;
+
+use thiserror::Error;
 
 /// A request's effective URI, prepared for matching (CTA-5007-B §4.6.6; RFC 3986 §6.2.2): scheme and host in
 /// lower case, unreserved characters decoded, other escapes in upper case, then dot segments removed.
@@ -82,6 +84,85 @@ impl RequestUri {
     pub(crate) fn has_default_port(&self) -> bool {
         matches!((self.scheme.as_str(), self.port), ("https", 443) | ("http", 80))
     }
+}
+
+/// A component of the URI (CTA-5007-B §4.6.6).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(u8)]
+pub enum Component {
+    /// `https`
+    Scheme = 0,
+    /// Lower case, without port.
+    Host = 1,
+    /// Decimal; a token may write the scheme's own port as an empty text.
+    Port = 2,
+    /// Normalised, with its leading slash.
+    Path = 3,
+    /// Without question mark.
+    Query = 4,
+    /// Up to the last slash, without it.
+    ParentPath = 5,
+    /// After the last slash.
+    Filename = 6,
+    /// The filename before its last dot.
+    Stem = 7,
+    /// From the filename's last dot, with it.
+    Extension = 8,
+}
+
+impl Component {
+    const ALL: [Self; 9] = [
+        Self::Scheme,
+        Self::Host,
+        Self::Port,
+        Self::Path,
+        Self::Query,
+        Self::ParentPath,
+        Self::Filename,
+        Self::Stem,
+        Self::Extension,
+    ];
+
+    pub(crate) fn from_key(key: i128) -> Option<Self> {
+        Self::ALL.into_iter().find(|component| *component as i128 == key)
+    }
+}
+
+impl fmt::Display for Component {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Scheme => "scheme",
+            Self::Host => "host",
+            Self::Port => "port",
+            Self::Path => "path",
+            Self::Query => "query",
+            Self::ParentPath => "parent path",
+            Self::Filename => "filename",
+            Self::Stem => "stem",
+            Self::Extension => "extension",
+        })
+    }
+}
+
+/// Why a request's URI cannot be judged.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
+pub enum UriError {
+    /// The authority carries user information (RFC 9110 §4.2.4).
+    #[error("the URI carries user information")]
+    UserInfo,
+    /// The path does not begin with a slash.
+    #[error("the path does not begin with a slash")]
+    RelativePath,
+    /// A percent sign is not followed by two hexadecimal digits.
+    #[error("a percent sign is not followed by two hexadecimal digits")]
+    PercentEncoding,
+    /// A byte that no URI may contain.
+    #[error("a byte that a URI may not contain")]
+    Byte,
+    /// The port is not a decimal number below 65536.
+    #[error("the port is not a number below 65536")]
+    Port,
 }
 
 fn split_port(authority: &str) -> Result<(&str, Option<u16>), UriError> {
