@@ -7,7 +7,8 @@ import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ARTIFACTS } from './paths.mjs';
 
-const STOP_GRACE_MS = 8_000;
+/** Longer than the demo itself allows: 8 s for its encoder, then 10 s for its servers. */
+const STOP_GRACE_MS = 25_000;
 const READY_WITHIN_MS = 60_000;
 
 /** Process groups that this test file started and that still run. */
