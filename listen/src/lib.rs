@@ -6,10 +6,9 @@
 
 #![forbid(unsafe_code)]
 
-use std::{
-    io,
-    time::{Duration, Instant},
-};
+mod io;
+
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use hyper_util::{
@@ -17,10 +16,9 @@ use hyper_util::{
     server::{conn::auto::Builder, graceful::GracefulShutdown},
     service::TowerToHyperService,
 };
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::Semaphore,
-};
+use tokio::{net::TcpListener, sync::Semaphore};
+
+use crate::io::Impatient;
 
 /// What a listener takes at most.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -33,6 +31,8 @@ pub struct Limits {
     pub header_fields: usize,
     /// How long a connection may take to send a whole header, and how long it may stay idle.
     pub header_time: Duration,
+    /// How long a peer may take nothing of an answer. Each byte that it takes begins the time anew.
+    pub write_time: Duration,
     /// How long requests that are under way may take to end once a stop was asked for.
     pub drain_time: Duration,
 }
@@ -44,6 +44,7 @@ impl Default for Limits {
             header_bytes: 64 << 10,
             header_fields: 128,
             header_time: Duration::from_secs(30),
+            write_time: Duration::from_secs(30),
             drain_time: Duration::from_secs(10),
         }
     }
@@ -56,7 +57,8 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
     let builder = builder(limits);
     let graceful = GracefulShutdown::new();
     let mut stop = std::pin::pin!(stop);
-    let mut refused = Refused::default();
+    let mut refused = Told::default();
+    let mut failed = Told::default();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -66,18 +68,24 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
             Ok((stream, _peer)) => stream,
             Err(error) => {
                 // Out of file descriptors, or the peer gave up: neither is a reason to stop serving the others.
-                tracing::warn!(%error, "a connection could not be accepted");
+                if let Some(count) = failed.one_more() {
+                    tracing::warn!(%error, count, "connections could not be accepted");
+                }
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 continue;
             }
         };
         let Ok(permit) = permits.clone().try_acquire_owned() else {
-            refused.one_more(limits.connections);
+            if let Some(count) = refused.one_more() {
+                tracing::warn!(limit = limits.connections, count, "too many connections: closed");
+            }
             continue;
         };
-        if let Err(error) = prepare(&stream) {
+        // Chunks of a live segment are small and late ones are worth nothing: no waiting for more to send with them.
+        if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "socket options");
         }
+        let stream = Impatient::new(stream, limits.header_time, limits.write_time);
         let service = TowerToHyperService::new(router.clone());
         let connection = builder
             .serve_connection(TokioIo::new(stream), service)
@@ -100,23 +108,24 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
     }
 }
 
-/// Connections that were closed for want of room, told once a second at most: a flood must not fill the log.
+/// What happens too often to be told each time: a flood must not fill the log.
 #[derive(Debug, Default)]
-struct Refused {
+struct Told {
     untold: u64,
-    told: Option<Instant>,
+    last: Option<Instant>,
 }
 
-impl Refused {
-    fn one_more(&mut self, limit: usize) {
+impl Told {
+    /// Counts one more; once a second at most, says how many there are to tell of.
+    fn one_more(&mut self) -> Option<u64> {
         self.untold += 1;
-        if self
-            .told
-            .is_none_or(|told| told.elapsed() >= Duration::from_secs(1))
-        {
-            tracing::warn!(limit, closed = self.untold, "too many connections");
-            (self.untold, self.told) = (0, Some(Instant::now()));
-        }
+        let due = self
+            .last
+            .is_none_or(|last| last.elapsed() >= Duration::from_secs(1));
+        due.then(|| {
+            self.last = Some(Instant::now());
+            std::mem::take(&mut self.untold)
+        })
     }
 }
 
@@ -137,16 +146,12 @@ fn builder(limits: Limits) -> Builder<TokioExecutor> {
     builder
 }
 
-/// Chunks of a live segment are small and late ones are worth nothing: no waiting for more to send with them.
-fn prepare(stream: &TcpStream) -> io::Result<()> {
-    stream.set_nodelay(true)
-}
-
 #[cfg(test)]
 mod tests {
     use axum::routing::get;
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpStream,
         sync::oneshot,
     };
 
@@ -231,6 +236,56 @@ mod tests {
         let (address, _stop, _server) = start(limits).await;
         let answer = exchange(address, b"GET / HTTP/1.1\r\nHost: h\r\nX: ").await;
         assert!(!answer.contains("200"), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_says_nothing_or_half_a_preface_makes_room_again() {
+        let limits = Limits {
+            connections: 2,
+            header_time: Duration::from_millis(50),
+            ..Limits::default()
+        };
+        let (address, _stop, _server) = start(limits).await;
+        for opening in [b"".as_slice(), b"PRI * HTTP"] {
+            let mut silent = TcpStream::connect(address).await.unwrap();
+            silent.write_all(opening).await.unwrap();
+            let mut end = Vec::new();
+            let _ = silent.read_to_end(&mut end).await;
+            assert!(end.is_empty(), "closed without a word");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_viewer_that_takes_nothing_is_let_go_and_a_slow_one_is_not() {
+        let limits = Limits {
+            write_time: Duration::from_millis(200),
+            ..Limits::default()
+        };
+        let router = Router::new().route("/", get(|| async { vec![7_u8; 32 << 20] }));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(serve(listener, router, limits, std::future::pending()));
+        let request = b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+
+        let mut slow = TcpStream::connect(address).await.unwrap();
+        slow.write_all(request).await.unwrap();
+        let mut taken = 0;
+        let mut piece = vec![0; 4 << 20];
+        loop {
+            match slow.read(&mut piece).await.unwrap() {
+                0 => break,
+                length => taken += length,
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert!(taken > 32 << 20, "all of it, and its header");
+
+        let mut stuck = TcpStream::connect(address).await.unwrap();
+        stuck.write_all(request).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        let mut rest = Vec::new();
+        let _ = stuck.read_to_end(&mut rest).await;
+        assert!(rest.len() < 32 << 20, "what was in flight, and no more");
     }
 
     #[tokio::test]

@@ -144,6 +144,7 @@ impl Origin {
             header_fields: limits.headers as usize,
             header_time: Duration::from_secs(u64::from(limits.header_timeout_s)),
             drain_time: Duration::from_secs(u64::from(limits.drain_s)),
+            ..selvedge_listen::Limits::default()
         };
         let keeper = tokio::spawn({
             let origin = self.clone();
