@@ -70,7 +70,8 @@ soak: tools
 
 fuzz:
 	@scripts/setup.sh debian-demo
-	PROPTEST_CASES=$(CASES) cargo test --locked -p selvedge-token -p selvedge-edge -p selvedge-origin -p selvedge-encoder
+	PROPTEST_CASES=$(CASES) cargo test --locked -p selvedge-token -p selvedge-edge -p selvedge-origin
+	PROPTEST_CASES=$(CASES) cargo test --locked -p selvedge-encoder --lib
 
 wasm:
 	@scripts/setup.sh wasm
