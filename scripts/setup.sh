@@ -87,14 +87,16 @@ wasm_targets() {
 
 # Installs a tool from crates.io: cargo_tool <crate> <version> <binary> <what for> [cargo install's flags]
 cargo_tool() {
-    local root=$TOOLS/$1-$2
+    local root=$TOOLS/$1-$2 build=$TOOLS/build/$1-$2
     [[ -x $root/bin/$3 ]] && return
     say "cargo install $1 $2 ($4); it is compiled once and kept in $TOOLS"
     # Run seldom and compiled on small machines: quick to build matters more than quick to run.
-    CARGO_TARGET_DIR=$TOOLS/build \
+    CARGO_TARGET_DIR=$build \
         CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_DEBUG=0 \
         CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
         cargo install "$1" --version "$2" --root "$root" "${@:5}"
+    # An interrupted run keeps it and goes on from there.
+    rm -rf "$build"
 }
 
 viceroy() { cargo_tool viceroy "$VICEROY_VERSION" viceroy "Fastly's local runtime" --locked; }
@@ -111,7 +113,8 @@ wasm_bindgen() {
 }
 
 clips() {
-    [[ -e ${SELVEDGE_CLIPS:-${SELVEDGE_CACHE:-$HOME/.cache/selvedge}/clips}/bikes.mp4 ]] && return
+    local folder=${SELVEDGE_CLIPS:-${SELVEDGE_CACHE:-$HOME/.cache/selvedge}/clips}
+    [[ -e $folder/bikes.mp4 && -e $folder/bigbuckbunny.mp4 ]] && return
     say "two clips of real footage (for tests and \`make demo INPUT=bikes.mp4\`)"
     scripts/fetch-clips.sh > /dev/null
 }
@@ -137,6 +140,3 @@ for step; do
         *) fail "unknown step '$step'; the head of scripts/setup.sh lists them" ;;
     esac
 done
-
-# What the tools were compiled in. An interrupted run keeps it and goes on from there.
-if [[ -d $TOOLS/build ]]; then rm -rf "$TOOLS/build"; fi
