@@ -2,7 +2,7 @@
 # Builds the edge for one platform or both: wasm.sh [cloudflare|fastly]...
 #
 # wrangler.toml and fastly.toml call this too. Cargo decides what has to be compiled; the steps after it are
-# left out when the module that it made is the one of the last time.
+# left out when the module that it made, and what they make of it, are those of the last time.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 WASM_OPT=$ROOT/node_modules/binaryen/bin/wasm-opt
@@ -13,9 +13,15 @@ FASTLY_FEATURES=(
     --enable-multivalue --enable-reference-types
 )
 
-# Whether a product was made from the module as it is now: unchanged <module> <stamp> <product>
+# What a product is made of beside its module: these scripts, npm's tools, and whether wasm-opt was among them.
+ingredients() {
+    sha256sum "$1" scripts/wasm.sh scripts/lib.sh package-lock.json
+    if [[ -x $WASM_OPT ]]; then echo "with wasm-opt"; else echo "without wasm-opt"; fi
+}
+
+# Whether a product was made from all that as it is now: unchanged <module> <stamp> <product>
 unchanged() {
-    [[ -e $3 && -e $2 ]] && sha256sum --check --status "$2"
+    [[ -e $3 && -e $2 && $(ingredients "$1") == "$(< "$2")" ]]
 }
 
 cloudflare() {
@@ -33,7 +39,7 @@ cloudflare() {
     if [[ -x $ESBUILD ]]; then export ESBUILD_BIN=$ESBUILD; fi
     scripts/setup.sh worker-build
     (cd edge/cloudflare && "$(tool worker-build "$WORKER_BUILD_VERSION")" --profile wasm)
-    sha256sum "$module" > "$stamp"
+    ingredients "$module" > "$stamp"
 }
 
 fastly() {
@@ -49,7 +55,7 @@ fastly() {
         say "no wasm-opt (npm ci brings it): the module is larger than it need be"
         cp "$module" bin/main.wasm
     fi
-    sha256sum "$module" > "$stamp"
+    ingredients "$module" > "$stamp"
 }
 
 [[ $# -gt 0 ]] || set -- cloudflare fastly
