@@ -33,12 +33,15 @@ for target; do
             /usr/bin/cargo build --quiet --release -Zbuild-std=std,panic_abort --target "$target"
     )
     mkdir -p "$RUSTLIB/$target/lib"
+    # An upgraded compiler reads none of what the one before it left, and must not find it.
+    rm -f "$RUSTLIB/$target/lib/"*.rlib
     rm -f "$scratch/target/$target/release/deps/"libnothing-*
     cp "$scratch/target/$target/release/deps/"*.rlib "$RUSTLIB/$target/lib/"
     if [[ $target == wasm32-wasi* ]]; then
         mkdir -p "$RUSTLIB/$target/lib/self-contained"
         cp /usr/lib/wasm32-wasi/crt1-*.o /usr/lib/wasm32-wasi/libc.a "$RUSTLIB/$target/lib/self-contained/"
     fi
+    /usr/bin/rustc -V > "$RUSTLIB/$target/lib/$BUILT_BY"
 done
 
 rustup toolchain link selvedge-wasm /usr

@@ -36,18 +36,26 @@ use_modern_node() {
 
 WASM_TARGETS=(wasm32-unknown-unknown wasm32-wasip1)
 
-# Which of those the toolchain in use has no standard library for.
+# Beside a standard library that build-std.sh has built: the compiler that it fits.
+BUILT_BY=selvedge-built-by
+
+# Which of those the toolchain in use has no standard library for, or one of another compiler's.
 missing_targets() {
-    local target
+    local target libdir
     for target in "${WASM_TARGETS[@]}"; do
-        compgen -G "$(rustc --print target-libdir --target "$target")/libstd-*.rlib" > /dev/null || echo "$target"
+        libdir=$(rustc --print target-libdir --target "$target")
+        if ! compgen -G "$libdir/libstd-*.rlib" > /dev/null ||
+            { [[ -e $libdir/$BUILT_BY ]] && [[ $(< "$libdir/$BUILT_BY") != "$(rustc -V)" ]]; }; then
+            echo "$target"
+        fi
     done
 }
 
 # Where rustup had nothing for the edges, build-std.sh has made a toolchain for them.
 use_wasm_toolchain() {
     [[ -n $(missing_targets) ]] || return 0
-    if command -v rustup > /dev/null && rustup toolchain list | grep -q '^selvedge-wasm'; then
+    # Read to its end: a `grep -q` that leaves early would fail the pipe.
+    if command -v rustup > /dev/null && rustup toolchain list | grep '^selvedge-wasm' > /dev/null; then
         export RUSTUP_TOOLCHAIN=selvedge-wasm
     fi
 }
