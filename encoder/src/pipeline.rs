@@ -261,7 +261,7 @@ impl<'a> Conductor<'a> {
                 }
                 Pace::Produce => {}
                 Pace::Skip { to } => {
-                    frame = self.skip(frame, end.map_or(to, |end| to.min(end - 1)));
+                    frame = self.skip(frame, end.map_or(to, |end| to.min(end - 1)), source);
                     picture = source.picture(frame)?;
                     continue;
                 }
@@ -290,7 +290,7 @@ impl<'a> Conductor<'a> {
     }
 
     /// Leaves out the frames up to `to`: the tracks repeat what they have. After a long hole they go on at a segment.
-    fn skip(&mut self, frame: u64, to: u64) -> u64 {
+    fn skip(&mut self, frame: u64, to: u64, source: &mut dyn Source) -> u64 {
         let missed = to - frame;
         self.report.missed(missed);
         if missed <= u64::from(self.grid.segment_frames()) {
@@ -298,6 +298,7 @@ impl<'a> Conductor<'a> {
         }
         let start = self.next_segment_start(to);
         self.restart_sound(start);
+        source.resume_at(start);
         start
     }
 

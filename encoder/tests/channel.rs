@@ -641,6 +641,57 @@ fn sound_of_another_rate_keeps_its_pace_over_loops() {
 }
 
 #[test]
+fn after_a_hole_a_film_goes_on_where_it_was() {
+    selvedge_encoder::init_ffmpeg().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let film = film(folder.path(), Some(48_000));
+    let grid = Grid::with_default_cadence(25).unwrap();
+    let mut source = FileSource::open(film.to_str().unwrap(), grid, Sound::Tone).unwrap();
+    let origin = 45_000_000_000;
+    let shown = |source: &mut FileSource, frame| (source.picture(frame).unwrap().plane(0)[0] - 20) / 4;
+    let mut sound = vec![0.0; 1920 * 2];
+    for frame in origin..origin + 10 {
+        source.picture(frame).unwrap();
+        source.sound(grid.sample_of(frame), &mut sound).unwrap();
+    }
+    assert_eq!(shown(&mut source, origin + 10), 12);
+    // Days later, and a second before the start: neither plays what lies between.
+    for later in [origin + 10_000_000, origin - 25] {
+        source.resume_at(later);
+        let before = shown(&mut source, later);
+        assert_eq!(shown(&mut source, later + 5), before + 6);
+        source.sound(grid.sample_of(later + 5), &mut sound).unwrap();
+        assert!(sound.iter().any(|sample| sample.abs() > 0.05));
+    }
+}
+
+#[test]
+fn a_film_does_not_play_the_hours_that_the_machine_slept() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = TestClock::at(START);
+    let slept = 48 * 3600;
+    clock
+        .jump
+        .set(Some((START.0 + 3_000_000_000, slept * 1_000_000_000)));
+    let began = std::time::Instant::now();
+    let channel = run(
+        config(File {
+            input: Some(film(folder.path(), Some(48_000)).to_str().unwrap().to_owned()),
+            duration: Some(slept as f64 + 6.0),
+            ..File::default()
+        }),
+        &clock,
+        None,
+    );
+    assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
+    for name in channel.names() {
+        let numbers: Vec<_> = channel.segments(&name).into_keys().collect();
+        let holes = numbers.windows(2).filter(|pair| pair[1] > pair[0] + 1).count();
+        assert_eq!(holes, 1, "{name}: {numbers:?}");
+    }
+}
+
+#[test]
 fn a_film_without_sound_gets_the_tone_and_a_film_is_letterboxed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("film.mkv");

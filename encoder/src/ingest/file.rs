@@ -26,6 +26,8 @@ pub struct FileSource {
     stand_in: Sound,
     /// First frame asked for, which shows the file's first picture.
     origin: Option<u64>,
+    /// Last frame asked for.
+    last: u64,
     /// Sample, from the origin, at which this pass through the file began.
     pass: u64,
     /// Time in the file, in nanoseconds, of the first picture.
@@ -95,6 +97,7 @@ impl FileSource {
             audio,
             stand_in,
             origin: None,
+            last: 0,
             pass: 0,
             file_start: None,
             failures: 0,
@@ -201,6 +204,7 @@ impl Source for FileSource {
 
     fn picture(&mut self, frame: u64) -> Result<Arc<Picture>, IngestError> {
         let origin = *self.origin.get_or_insert(frame);
+        self.last = frame;
         let due = self.grid.time(frame.saturating_sub(origin)).0 as i64 + EARLY;
         // The picture is known to be the right one when the next one is too late.
         while self.video.queue.back().is_none_or(|(time, _)| *time <= due) {
@@ -239,6 +243,16 @@ impl Source for FileSource {
             audio.read(from, out);
         }
         Ok(())
+    }
+
+    /// The picture last given is the one at `frame`. What is decoded already stays: it is counted from the origin, which
+    /// moves.
+    fn resume_at(&mut self, frame: u64) {
+        if let Some(origin) = &mut self.origin {
+            let shown = self.last.saturating_sub(*origin);
+            *origin = frame.saturating_sub(shown);
+            self.last = frame;
+        }
     }
 }
 
@@ -377,6 +391,7 @@ impl AudioTrack {
         }
         self.end += pairs.len() as u64 / 2;
         self.queue.extend(pairs);
+        self.forget_surplus();
         Ok(())
     }
 
@@ -398,13 +413,25 @@ impl AudioTrack {
 
     fn pad_to(&mut self, end: u64) {
         let missing = end.saturating_sub(self.end);
-        self.queue.extend(std::iter::repeat_n(0.0, missing as usize * 2));
+        let silence = (missing as usize * 2).min(MAX_SOUND);
+        self.queue.extend(std::iter::repeat_n(0.0, silence));
         self.end += missing;
+        self.forget_surplus();
     }
 
-    /// Copies the samples from `from` on and forgets what lies before the end of the copy.
+    /// A file whose sound nobody takes, or whose times leap, must not fill the memory: the oldest sound goes.
+    fn forget_surplus(&mut self) {
+        let surplus = self.queue.len().saturating_sub(MAX_SOUND);
+        self.queue.drain(..surplus);
+    }
+
+    /// Copies the samples from `from` on and forgets what lies before the end of the copy. Sound that is gone already is
+    /// silence.
     fn read(&mut self, from: u64, out: &mut [f32]) {
         let start = self.end - self.queue.len() as u64 / 2;
+        let gone = (start.saturating_sub(from) as usize * 2).min(out.len());
+        let (silent, out) = out.split_at_mut(gone);
+        silent.fill(0.0);
         let skip = (from.saturating_sub(start) as usize * 2).min(self.queue.len());
         self.queue.drain(..skip);
         let count = out.len().min(self.queue.len());
@@ -459,5 +486,7 @@ const EARLY: i64 = 2_000_000;
 const JITTER: i64 = 240;
 /// Decoded pictures kept while waiting for sound.
 const MAX_PICTURES: usize = 100;
+/// Values of decoded sound kept while waiting for pictures: 30 s of left and right.
+const MAX_SOUND: usize = 30 * 2 * SAMPLE_RATE as usize;
 /// Passes in a row that end in an error without one picture.
 const MAX_FAILURES: u32 = 10;

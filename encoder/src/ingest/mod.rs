@@ -14,7 +14,8 @@ pub use tone::{Sound, fill as fill_sound};
 
 use crate::pixel::{Picture, Size};
 
-/// A source that is asked for what belongs to each instant of the grid. Requests never go back in time.
+/// A source that is asked for what belongs to each instant of the grid. Requests never go back in time, unless
+/// [`Source::resume_at`] announces it.
 pub trait Source {
     /// The size at which pictures are meant to be seen: square pixels, any shape.
     fn shape(&self) -> Size;
@@ -30,6 +31,12 @@ pub trait Source {
     /// # Errors
     /// When the source can give no more sound.
     fn sound(&mut self, first: u64, out: &mut [f32]) -> Result<(), IngestError>;
+
+    /// Tells that after a hole, or a step of the clock, requests go on at a frame of the grid. A recording goes on there
+    /// where it stood, instead of playing what nobody asked for; what is a function of time alone needs no word.
+    fn resume_at(&mut self, frame: u64) {
+        let _ = frame;
+    }
 }
 
 /// Why a source gives nothing.
