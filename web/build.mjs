@@ -9,7 +9,17 @@ const web = dirname(fileURLToPath(import.meta.url));
 const dist = join(web, 'dist');
 
 await rm(dist, { recursive: true, force: true });
-await mkdir(dist, { recursive: true });
+await mkdir(join(dist, 'licenses'), { recursive: true });
+
+/** What the bundles carry of others goes along with its licence. */
+const LICENCES = {
+  'geist.txt': '@fontsource-variable/geist/LICENSE',
+  'geist-mono.txt': '@fontsource-variable/geist-mono/LICENSE',
+  'dashjs.txt': 'dashjs/LICENSE.md',
+  'dashjs-carries.txt': 'dashjs/dist/modern/esm/dash.all.min.js.LICENSE.txt',
+  'hls.js.txt': 'hls.js/LICENSE',
+  'shaka-player.txt': 'shaka-player/LICENSE',
+};
 
 const shared = {
   bundle: true,
@@ -40,9 +50,13 @@ await Promise.all([
   }),
   copyFile(join(web, 'index.html'), join(dist, 'index.html')),
   copyFile(join(web, 'icon.svg'), join(dist, 'icon.svg')),
+  ...Object.entries(LICENCES).map(([name, file]) =>
+    copyFile(join(web, '../node_modules', file), join(dist, 'licenses', name)),
+  ),
 ]);
 
-for (const name of (await readdir(dist)).sort()) {
-  const { size } = await stat(join(dist, name));
-  console.log(`${String(Math.round(size / 1024)).padStart(6)} KiB  web/dist/${name}`);
+for (const entry of await readdir(dist, { withFileTypes: true })) {
+  if (!entry.isFile()) continue;
+  const { size } = await stat(join(dist, entry.name));
+  console.log(`${String(Math.round(size / 1024)).padStart(6)} KiB  web/dist/${entry.name}`);
 }
