@@ -50,6 +50,15 @@ pub struct Committed {
     pub verdict: Option<Verdict>,
 }
 
+/// What a sweep found.
+#[derive(Clone, Debug, Default)]
+pub struct Swept {
+    /// Objects to delete, as track and name.
+    pub gone: Vec<(String, String)>,
+    /// The documents have changed.
+    pub is_changed: bool,
+}
+
 /// A channel: its tracks in step, on one wall clock.
 #[derive(Clone, Debug)]
 pub struct Channel {
@@ -109,11 +118,7 @@ impl Channel {
                 if let Some(track) = self.tracks.get_mut(name) {
                     track.ended = true;
                 }
-                if self
-                    .tracks
-                    .values()
-                    .any(|track| track.is_listed() && !track.ended)
-                {
+                if self.tracks.values().any(Track::is_running) {
                     return;
                 }
             }
@@ -149,8 +154,19 @@ impl Channel {
         done
     }
 
-    /// Drops what is past its time; returns objects to delete as track and name.
-    pub fn sweep(&mut self, now: UnixMillis) -> Vec<(String, String)> {
+    /// Drops what is past its time.
+    pub fn sweep(&mut self, now: UnixMillis) -> Swept {
+        let mut is_changed = self.expire_stale(now);
+        self.prune_epochs();
+        // The sender said goodbye on some tracks, and the others died before they could.
+        let silence = now.0.saturating_sub(self.updated.0);
+        if self.ended.is_none()
+            && self.tracks.values().any(|track| track.is_listed() && track.ended)
+            && silence > i64::from(self.settings.window_s) * 1_000
+        {
+            self.end(None, now);
+            is_changed = true;
+        }
         let mut gone = Vec::new();
         for (name, track) in &mut self.tracks {
             while track.expired.front().is_some_and(|expired| expired.until <= now) {
@@ -168,7 +184,20 @@ impl Channel {
                     .map(|init| (name.clone(), init)),
             );
         }
-        gone
+        self.tracks.retain(|name, track| {
+            let is_over = track.is_over();
+            if is_over {
+                tracing::info!(
+                    channel = self.name,
+                    track = name,
+                    "no media any more: track dropped"
+                );
+                gone.extend(track.inits.iter().map(|init| (name.clone(), init.name())));
+                is_changed = true;
+            }
+            !is_over
+        });
+        Swept { gone, is_changed }
     }
 
     /// The channel at this moment.
@@ -178,7 +207,10 @@ impl Channel {
                 .values()
                 .any(|track| track.entries.iter().any(|entry| entry.epoch() == epoch.ordinal))
         };
-        let listed = self.tracks.iter().filter(|(_, track)| track.is_listed());
+        let listed = self
+            .tracks
+            .iter()
+            .filter(|(_, track)| track.is_listed() && !track.is_past());
         let tracks = listed.map(|(name, track)| TrackView {
             name: name.clone(),
             inits: track.inits.clone(),
@@ -518,7 +550,8 @@ impl Channel {
             .back()
             .map(|entry| (entry.sequence().0, entry.epoch(), entry.wall(), entry.end()));
         let sequence = match last {
-            None => slot,
+            // Of a track that went away and came back the numbers never fall.
+            None => slot.max(state.next_number),
             Some((number, epoch, _, end)) if epoch == ordinal && wall - end < grid.nominal / 2 => number + 1,
             Some((number, epoch, start, _)) if epoch == ordinal => {
                 number.saturating_add(grid.slots(wall - start).max(1))
@@ -578,6 +611,7 @@ impl Channel {
             );
         }
         let name = segment_name(epoch, segment.start);
+        state.next_number = sequence.saturating_add(1);
         state.media.insert(name.clone(), segment.data.clone());
         state.entries.push_back(Entry::Segment(Box::new(Segment {
             sequence: MediaSequence(sequence),
@@ -607,6 +641,7 @@ impl Channel {
                 state.expire_front(until);
             }
         }
+        self.expire_stale(self.updated);
         let held = |track: &Track| track.media.values().map(|media| media.len() as u64).sum::<u64>();
         let mut bytes: u64 = self.tracks.values().map(held).sum();
         while bytes > self.settings.window_bytes {
@@ -630,6 +665,50 @@ impl Channel {
                 .remove(&oldest)
                 .map_or(0, |media| media.len() as u64);
         }
+        self.prune_epochs();
+    }
+
+    /// Lets the entries of tracks that fell behind leave the window of the channel; says whether any did.
+    fn expire_stale(&mut self, now: UnixMillis) -> bool {
+        let entries = || self.tracks.values().flat_map(|track| &track.entries);
+        let Some(newest) = entries().map(Entry::epoch).max() else {
+            return false;
+        };
+        let of_newest = entries().filter(|entry| entry.epoch() == newest);
+        // One segment dated ahead must not end what the other tracks list.
+        let edge = of_newest
+            .map(Entry::end)
+            .max()
+            .unwrap_or(i64::MIN)
+            .min(now.as_nanos());
+        let oldest = edge.saturating_sub(i64::from(self.settings.window_s) * 1_000_000_000);
+        let begin = self
+            .epochs
+            .iter()
+            .find(|epoch| epoch.ordinal == newest)
+            .and_then(|epoch| epoch.base)
+            .map_or(i64::MAX, |base| base.wall);
+        let until = now.0.saturating_add(self.settings.retention_ms);
+        let mut is_changed = false;
+        for track in self.tracks.values_mut() {
+            // A clock that was set back left an older epoch with later times: it ends where the newest begins.
+            while track.entries.front().is_some_and(|first| {
+                let end = if first.epoch() < newest {
+                    first.end().min(begin)
+                } else {
+                    first.end()
+                };
+                end <= oldest
+            }) {
+                track.expire_front(until);
+                is_changed = true;
+            }
+        }
+        is_changed
+    }
+
+    /// Forgets epochs that nothing lists any more.
+    fn prune_epochs(&mut self) {
         let oldest = self
             .tracks
             .values()
@@ -652,6 +731,7 @@ impl Channel {
                 last: track.last,
                 measure: track.measure,
                 ended: track.ended,
+                next_number: track.next_number,
             };
             (name.clone(), record)
         });
@@ -687,6 +767,7 @@ impl Channel {
                 last: track.last,
                 measure: track.measure,
                 ended: track.ended,
+                next_number: track.next_number,
                 ..Track::default()
             };
             (name, restored)
@@ -769,6 +850,8 @@ pub(crate) struct TrackRecord {
     last: Option<Place>,
     measure: Measure,
     ended: bool,
+    #[serde(default)]
+    next_number: u64,
 }
 
 pub(crate) const RECORD_VERSION: u32 = 1;

@@ -23,7 +23,7 @@ mod snapshot;
 mod timeline;
 mod track;
 
-pub use channel::{Channel, Committed, Settings, Verdict};
+pub use channel::{Channel, Committed, Settings, Swept, Verdict};
 pub use segment::{BadChunk, ClosedSegment, Entry, Gap, MediaSequence, OpenSegment, Part, Segment};
 pub use snapshot::{Snapshot, TrackView};
 pub use timeline::{Anchor, Base, Epoch, Grid};

@@ -31,6 +31,8 @@ pub struct Track {
     pub(super) renewed: bool,
     pub(super) measure: Measure,
     pub(super) ended: bool,
+    /// One more than the highest number that was listed.
+    pub(super) next_number: u64,
 }
 
 /// Where a track's newest segment stands.
@@ -71,6 +73,21 @@ impl Track {
     pub fn is_listed(&self) -> bool {
         self.init()
             .is_some_and(|init| matches!(init.kind, Kind::Video | Kind::Audio))
+    }
+
+    /// Whether all its media has left the window.
+    pub(super) fn is_past(&self) -> bool {
+        self.last.is_some() && self.entries.is_empty() && self.pending.is_empty() && self.held.is_none()
+    }
+
+    /// Whether all its media is past retention.
+    pub(super) fn is_over(&self) -> bool {
+        self.is_past() && self.expired.is_empty()
+    }
+
+    /// Whether more media is expected.
+    pub(super) fn is_running(&self) -> bool {
+        self.is_listed() && !self.ended && !self.is_past()
     }
 
     /// Media of a listed segment, if it is in memory.

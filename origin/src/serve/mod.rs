@@ -185,8 +185,11 @@ impl Origin {
     pub async fn sweep(&self) {
         let now = self.0.clock.now();
         for cell in self.cells() {
-            let gone = cell.lock().sweep(now);
-            for (track, name) in gone {
+            let swept = cell.lock().sweep(now);
+            if swept.is_changed {
+                cell.change(|_| ());
+            }
+            for (track, name) in swept.gone {
                 cell.dirty.store(true, Ordering::Release);
                 if let Err(error) = self.0.store.delete(&cell.name, &track, &name).await {
                     tracing::warn!(channel = cell.name, %error, "expired object stays in the store");

@@ -1,0 +1,91 @@
+//! What senders that die, lie or change their minds must not break.
+
+mod support;
+
+use axum::http::StatusCode;
+use support::*;
+
+#[tokio::test]
+async fn a_rendition_that_no_longer_comes_leaves_the_documents_and_then_the_store() {
+    let mut world = World::with(|config| config.window_s = 12).await;
+    world.begin("demo").await;
+    world.must_put("/ingest/demo/old/init.mp4", init(VIDEO)).await;
+    for slot in FIRST..FIRST + 3 {
+        let path = format!("/ingest/demo/old/{slot}.m4s");
+        world.must_put(&path, video(slot * VIDEO_SEGMENT, 48)).await;
+        world.slot("demo", slot).await;
+    }
+    assert!(
+        world
+            .text("/live/demo/index.m3u8")
+            .await
+            .contains("old/index.m3u8")
+    );
+    world.restart().await;
+    for slot in FIRST + 3..FIRST + 12 {
+        world.slot("demo", slot).await;
+    }
+    for document in ["index.m3u8", "manifest.mpd"] {
+        let text = world.text(&format!("/live/demo/{document}")).await;
+        assert!(!text.contains("old") && text.contains("video"), "{text}");
+    }
+    // Its media stays for the retention time, then nothing of it is left.
+    let path = format!("/live/demo/old/0-{}.m4s", FIRST * VIDEO_SEGMENT);
+    assert_eq!(world.get(&path, &[]).await.0, StatusCode::OK);
+    world.clock.advance(121_000);
+    world.origin.sweep().await;
+    assert_eq!(world.get(&path, &[]).await.0, StatusCode::NOT_FOUND);
+    let left = std::fs::read_dir(world.folder.path().join("demo/old"))
+        .unwrap()
+        .count();
+    assert_eq!(left, 0);
+    // Nor does it keep the channel from ending.
+    for (track, bytes) in [
+        ("video", chunk((FIRST + 12) * VIDEO_SEGMENT, 48, true)),
+        ("audio", chunk((FIRST + 12) * AUDIO_SEGMENT, 90, true)),
+    ] {
+        let path = format!("/ingest/demo/{track}/{}.m4s", FIRST + 12);
+        world.must_put(&path, [styp(true), bytes].concat()).await;
+    }
+    let text = world.text("/live/demo/video/index.m3u8").await;
+    assert!(text.ends_with("#EXT-X-ENDLIST\n"), "{text}");
+}
+
+#[tokio::test]
+async fn a_track_that_dies_just_before_the_others_say_goodbye_keeps_the_channel_open_for_a_window_at_most() {
+    let world = World::new().await;
+    world.begin("demo").await;
+    world.slot("demo", FIRST).await;
+    world.slot("demo", FIRST + 1).await;
+    let last = [styp(true), chunk((FIRST + 2) * VIDEO_SEGMENT, 48, true)].concat();
+    world
+        .must_put(&format!("/ingest/demo/video/{}.m4s", FIRST + 2), last)
+        .await;
+    world.clock.advance(30_000);
+    world.origin.sweep().await;
+    assert!(
+        !world
+            .text("/live/demo/video/index.m3u8")
+            .await
+            .contains("ENDLIST")
+    );
+    world.clock.advance(31_000);
+    world.origin.sweep().await;
+    assert!(
+        world
+            .text("/live/demo/video/index.m3u8")
+            .await
+            .contains("ENDLIST")
+    );
+}
+
+#[tokio::test]
+async fn a_sender_whose_clock_was_set_back_is_listed_all_the_same() {
+    let world = World::with(|config| config.window_s = 12).await;
+    world.begin("demo").await;
+    for slot in (FIRST..FIRST + 3).chain(FIRST - 1_000..FIRST - 997) {
+        world.slot("demo", slot).await;
+    }
+    let text = world.text("/live/demo/video/index.m3u8").await;
+    assert_eq!(text.matches("\n0.1-").count(), 3, "{text}");
+}
