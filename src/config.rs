@@ -23,10 +23,29 @@ pub(crate) struct EdgeConfig {
     pub(crate) listen: SocketAddr,
     /// URL of the origin, or of the shield before it.
     pub(crate) origin: String,
+    /// What viewers use to reach this edge.
+    pub(crate) scheme: Scheme,
     /// File with the JWK Set of the keys that tokens are signed with.
     pub(crate) keys: Option<std::path::PathBuf>,
     /// The site document, as a table.
     pub(crate) site: Site,
+}
+
+/// A scheme that viewers use.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Scheme {
+    Http,
+    Https,
+}
+
+impl From<Scheme> for http::uri::Scheme {
+    fn from(scheme: Scheme) -> Self {
+        match scheme {
+            Scheme::Http => Self::HTTP,
+            Scheme::Https => Self::HTTPS,
+        }
+    }
 }
 
 impl Default for EdgeConfig {
@@ -34,6 +53,7 @@ impl Default for EdgeConfig {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8081)),
             origin: "http://127.0.0.1:8080".into(),
+            scheme: Scheme::Http,
             keys: None,
             site: Site::default(),
         }
@@ -80,7 +100,7 @@ mod tests {
         let line = refused("[edge]\nlisten = \"127.0.0.1:1\"\norigins = \"x\"\n");
         assert_eq!(
             line,
-            "selvedge.toml:3: origins: unknown field `origins`, expected one of `listen`, `origin`, `keys`, `site`"
+            "selvedge.toml:3: origins: unknown field `origins`, expected one of `listen`, `origin`, `scheme`, `keys`, `site`"
         );
     }
 
@@ -97,6 +117,7 @@ mod tests {
         assert_eq!(example.origin, default.origin);
         assert_eq!(example.edge.listen, default.edge.listen);
         assert_eq!(example.edge.origin, default.edge.origin);
+        assert_eq!(example.edge.scheme, default.edge.scheme);
         assert_eq!(example.edge.site, default.edge.site);
     }
 }

@@ -6,9 +6,10 @@ use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
 
 /// How log lines look.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
 pub(crate) enum LogFormat {
     /// For people
+    #[default]
     Human,
     /// One JSON object a line
     Json,

@@ -5,6 +5,7 @@
 mod cmd;
 mod config;
 mod failure;
+mod files;
 mod log;
 mod stop;
 
@@ -18,9 +19,9 @@ use crate::{failure::Failure, log::LogFormat};
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100, arg_required_else_help = true)]
 struct Cli {
-    /// How log lines on standard error look
-    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Human)]
-    log_format: LogFormat,
+    /// How log lines on standard error look [default: human]
+    #[arg(long, global = true, value_enum)]
+    log_format: Option<LogFormat>,
 
     #[command(subcommand)]
     command: Command,
@@ -43,7 +44,8 @@ enum Command {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    log::start(cli.log_format);
+    log::start(cli.log_format.unwrap_or_default());
+    files::allow_many();
     match run(cli) {
         Ok(code) => code,
         Err(failure) => {

@@ -4,11 +4,15 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::failure::Failure;
 
-/// Completes at the first SIGINT or SIGTERM after the call. A second one ends the process at once, for those
+/// Completes at the first SIGINT, SIGTERM or SIGHUP (the terminal was closed) after the call. A second one ends the process at once, for those
 /// who cannot wait for connections to end.
 pub(crate) fn requested() -> Result<impl Future<Output = ()> + Send + 'static, Failure> {
     let watch = |kind| signal(kind).map_err(|error| Failure::run("watching for signals", error));
-    let (mut interrupt, mut terminate) = (watch(SignalKind::interrupt())?, watch(SignalKind::terminate())?);
+    let (mut interrupt, mut terminate, mut hang_up) = (
+        watch(SignalKind::interrupt())?,
+        watch(SignalKind::terminate())?,
+        watch(SignalKind::hangup())?,
+    );
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     tokio::spawn(async move {
         let mut stop = Some(stop);
@@ -16,6 +20,7 @@ pub(crate) fn requested() -> Result<impl Future<Output = ()> + Send + 'static, F
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
+                _ = hang_up.recv() => {}
             }
             match stop.take() {
                 Some(stop) => {

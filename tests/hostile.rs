@@ -90,38 +90,48 @@ fn a_body_that_never_ends_is_cut_at_the_bound_and_memory_stays_flat() {
     while sent < 400 && started.elapsed() < Duration::from_secs(60) && stream.write_all(&piece).is_ok() {
         sent += 1;
     }
+    assert!(sent < 400, "the origin hung up at its bound");
     let grown = house.origin.resident().saturating_sub(before);
     assert!(grown < 160 * 1024, "{grown} KiB after {sent} MiB");
     lives(&house.origin);
 }
 
 #[test]
-fn ten_thousand_connections_are_bounded_and_the_server_answers_after_them() {
-    let house = house();
-    for server in [&house.origin, &house.edge] {
-        let before = server.resident();
-        let mut held = Vec::new();
-        let mut refused = 0;
-        for _ in 0..10_000 {
-            // This process has a bound of its own on open files; what it may not open, it counts.
-            match TcpStream::connect_timeout(&server.address, Duration::from_secs(5)) {
-                Ok(stream) => held.push(stream),
-                Err(_) => refused += 1,
+fn ten_thousand_connections_are_bounded_and_silent_ones_make_room_again() {
+    support::allow_many_files();
+    let folder = support::temporary_folder();
+    let data = folder.path().join("data");
+    let toml = "[origin.limits]\nconnections = 500\nheader_timeout_s = 2\n";
+    let origin = Server::configured("origin", folder.path(), toml, &["--data", data.to_str().unwrap()]);
+    let before = origin.resident();
+    let held: Vec<TcpStream> = (0..10_000)
+        .inspect(|number| {
+            // The kernel holds a thousand that were not accepted yet; beyond them each waits for a second.
+            if number % 256 == 0 {
+                std::thread::sleep(Duration::from_millis(20));
             }
+        })
+        .filter_map(|_| TcpStream::connect_timeout(&origin.address, Duration::from_secs(5)).ok())
+        .collect();
+    let grown = origin.resident().saturating_sub(before);
+    println!("{} connections made, {grown} KiB more memory", held.len());
+    assert!(
+        held.len() > 5000,
+        "this machine opened {} connections",
+        held.len()
+    );
+    assert!(grown < 128 * 1024, "{grown} KiB");
+    // All of them are still open on this side: the origin itself has to let go of those that say nothing.
+    let started = Instant::now();
+    loop {
+        let answer = std::panic::catch_unwind(|| origin.get("/healthz")).unwrap_or_default();
+        if answer.starts_with("HTTP/1.1 200") {
+            break;
         }
-        let grown = server.resident().saturating_sub(before);
-        println!(
-            "{} connections held, {refused} refused, {grown} KiB more memory",
-            held.len()
+        assert!(
+            started.elapsed() < Duration::from_secs(60),
+            "no answer while the silent stay"
         );
-        assert!(grown < 256 * 1024, "{grown} KiB");
-        drop(held);
-        let started = Instant::now();
-        while !server.get("/healthz").starts_with("HTTP/1.1 200") {
-            assert!(
-                started.elapsed() < Duration::from_secs(60),
-                "no answer after the flood"
-            );
-        }
     }
+    drop(held);
 }

@@ -4,7 +4,7 @@ use http::{Method, Request, header};
 use selvedge_token::RequestUri;
 
 use crate::{
-    carrier::{Carried, take_tokens},
+    carrier::{Carried, take_path_tokens, take_tokens},
     limits::MAX_URL,
     problem::Problem,
 };
@@ -81,13 +81,7 @@ pub(crate) fn route(request: &Request<()>) -> Result<Routed, Problem> {
     if uri.path().len() + query.map_or(0, |query| query.len() + 1) > MAX_URL {
         return Err(Problem::UrlTooLong);
     }
-    let (carried, path, query) = take_tokens(uri.path(), query, request.headers());
-    // A manifest's relative link to the clock leads below the token; neither needs one.
-    match path {
-        "/healthz" => return Ok(Routed::Health),
-        "/time" => return Ok(Routed::Time),
-        _ => {}
-    }
+    let (mut carried, query) = take_tokens(query, request.headers());
     let host = request
         .headers()
         .get(header::HOST)
@@ -98,7 +92,19 @@ pub(crate) fn route(request: &Request<()>) -> Result<Routed, Problem> {
         .or(host)
         .unwrap_or_default();
     let scheme = uri.scheme_str().unwrap_or("https");
-    let uri = RequestUri::parse(scheme, authority, path, Some(&query)).map_err(Problem::MalformedUrl)?;
+    let read =
+        |path: &str| RequestUri::parse(scheme, authority, path, Some(&query)).map_err(Problem::MalformedUrl);
+    // Tokens are looked for in the path as it will be judged, or one behind an escape would go on.
+    let whole = read(uri.path())?;
+    let path = take_path_tokens(whole.path(), &mut carried);
+    // A manifest's relative link to the clock leads below the token; neither needs one.
+    match path {
+        "/healthz" => return Ok(Routed::Health),
+        "/time" => return Ok(Routed::Time),
+        _ if path.contains("//") => return Err(Problem::UnknownPath),
+        _ => {}
+    }
+    let uri = read(path)?;
     let resource = Resource::of(uri.path()).ok_or(Problem::UnknownPath)?;
     Ok(Routed::Resource(RoutedResource {
         method: method.clone(),

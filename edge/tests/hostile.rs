@@ -50,6 +50,25 @@ proptest! {
     }
 
     #[test]
+    fn a_real_token_opens_nothing_but_its_own_path(
+        path in "(/|\\.|\\.\\.|%2e|%2F|%5c|t/|live|news|sport|/live/news/|/t/abc/|index\\.m3u8|[a-z0-9%;=&]){0,12}",
+    ) {
+        // The token comes by header, in the path, and in the query, whatever the path is.
+        let token = token();
+        for url in [format!("https://e/{path}"), format!("https://e/t/{token}/{path}"), format!("https://e/{path}?CAT={token}")] {
+            let Ok(request) = Request::get(url).header("CTA-Common-Access-Token", &token).body(()) else { continue };
+            let world = World::new();
+            let handled = selvedge_edge::block_on(edge("{}").handle(&world, &request, scenario::NOW));
+            for asked in world.asked.borrow().iter() {
+                prop_assert!(asked.target.starts_with("/live/news/"), "{request:?} asked for {}", asked.target);
+                prop_assert!(!asked.target.contains("..") && !asked.target.contains("%2F"), "{}", asked.target);
+                prop_assert!(!asked.target.contains(&token));
+            }
+            prop_assert!(!handled.record.to_json().contains(&token));
+        }
+    }
+
+    #[test]
     fn no_url_and_no_header_gets_past_the_token(
         path in "(/|\\.|%2e|%2F|t|live|news|index\\.m3u8|manifest\\.mpd|[a-z0-9%;=?&]){0,12}",
         header in "[ -~]{0,60}",
@@ -62,6 +81,29 @@ proptest! {
         let handled = selvedge_edge::block_on(edge("{}").handle(&world, &request, scenario::NOW));
         prop_assert!(world.asked.borrow().is_empty(), "{request:?} reached the origin");
         prop_assert!(handled.response.status() != 500);
+    }
+}
+
+#[test]
+fn a_token_that_hides_in_the_path_goes_no_further() {
+    // Admitted by a header token without any claim on the path, the request carries another in disguise.
+    let broad = scenario::token_by(&scenario::key(), "/", 60);
+    for hidden in [
+        "/%74/SECRET",
+        "/x/../t/SECRET",
+        "/t/SECRET/t/SECRET",
+        "/./t/SECRET",
+        "//t/SECRET",
+    ] {
+        let world = World::new();
+        let request = Request::get(format!("https://e{hidden}/live/news/index.m3u8"))
+            .header("CTA-Common-Access-Token", &broad);
+        let handled = send(&world, request);
+        let asked = format!("{:?}", world.asked.borrow());
+        assert!(
+            !asked.contains("SECRET") && !handled.record.to_json().contains("SECRET"),
+            "{hidden}: {asked}"
+        );
     }
 }
 

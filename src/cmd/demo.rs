@@ -5,7 +5,7 @@ use std::{
     fs,
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
-    process::ExitStatus,
+    process::{ExitStatus, Stdio},
     sync::Arc,
     time::Duration,
 };
@@ -65,7 +65,7 @@ pub(crate) struct Args {
     web: PathBuf,
 }
 
-pub(crate) async fn run(args: Args, log_format: LogFormat) -> Result<(), Failure> {
+pub(crate) async fn run(args: Args, log_format: Option<LogFormat>) -> Result<(), Failure> {
     if args.input != "test" && !Path::new(&args.input).is_file() {
         return Err(Failure::configuration(
             "--input",
@@ -115,7 +115,7 @@ pub(crate) async fn run(args: Args, log_format: LogFormat) -> Result<(), Failure
     let native = Native::new(url).map_err(|error| Failure::run("the edge", error))?;
     let edge = tokio::spawn(serve(
         edge_socket,
-        router(edge, native),
+        router(edge, native, http::uri::Scheme::HTTP),
         Limits::default(),
         until(stopped.clone()),
     ));
@@ -171,12 +171,15 @@ async fn watch_over(encoder: &mut Child, page: &Page, address: SocketAddr) -> Re
     Err(ended(encoder.wait().await))
 }
 
-fn start_encoder(args: &Args, origin: SocketAddr, log_format: LogFormat) -> Result<Child, Failure> {
+fn start_encoder(args: &Args, origin: SocketAddr, log_format: Option<LogFormat>) -> Result<Child, Failure> {
     let mut command = Command::new(encode::encoder());
     command
         .arg(&args.input)
         .args(["--push", &format!("http://{origin}/ingest/{CHANNEL}")])
-        .args(["--log-format", log_format.argument()])
+        .args(["--log-format", log_format.unwrap_or_default().argument()])
+        // However this process ends, the pipe ends with it, and so does the encoder.
+        .arg("--end-with-stdin")
+        .stdin(Stdio::piped())
         // A terminal's Ctrl-C goes to the whole group; the encoder is to stop when it is told to, first of all.
         .process_group(0)
         .kill_on_drop(true);
@@ -288,6 +291,7 @@ impl Page {
     /// plays with no buffer for as long as it plays.
     async fn playable(&self) -> Result<(), Failure> {
         let client = reqwest::Client::builder()
+            .no_proxy()
             .timeout(Duration::from_secs(2))
             .build()
             .map_err(|error| Failure::run("the demo's client", error))?;

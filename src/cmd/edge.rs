@@ -60,7 +60,13 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         .local_addr()
         .map_err(|error| Failure::run("the listener", error))?;
     tracing::info!(%listening, origin = config.origin, "edge");
-    selvedge_listen::serve(listener, router(edge, native), Limits::default(), stop).await;
+    selvedge_listen::serve(
+        listener,
+        router(edge, native, config.scheme.into()),
+        Limits::default(),
+        stop,
+    )
+    .await;
     Ok(())
 }
 

@@ -23,12 +23,14 @@ pub(crate) struct Args {
     arguments: Vec<OsString>,
 }
 
-pub(crate) fn run(args: Args, log_format: LogFormat) -> Result<ExitCode, Failure> {
+pub(crate) fn run(args: Args, log_format: Option<LogFormat>) -> Result<ExitCode, Failure> {
+    let mut command = Command::new(encoder());
+    if let Some(format) = log_format {
+        // First, so that the encoder's own arguments have the last word.
+        command.args(["--log-format", format.argument()]);
+    }
     // The encoder takes this process's place, so that signals and its exit code are its own.
-    let error = Command::new(encoder())
-        .args(args.arguments)
-        .args(["--log-format", log_format.argument()])
-        .exec();
+    let error = command.args(args.arguments).exec();
     Err(not_started(&error))
 }
 

@@ -4,11 +4,11 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use std::{
-    io::{BufRead as _, BufReader, Read as _, Write as _},
+    io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _},
     net::{SocketAddr, TcpStream},
     path::Path,
     process::{Child, Command, Output, Stdio},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 /// Runs `selvedge` to its end.
@@ -22,6 +22,20 @@ pub(crate) fn selvedge(arguments: &[&str]) -> Output {
 /// What a command said on standard error.
 pub(crate) fn said(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// Lets this process hold as many sockets as the system allows.
+pub(crate) fn allow_many_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: limit.maximum,
+            ..limit
+        },
+    )
+    .unwrap();
 }
 
 /// A folder that goes with the test.
@@ -67,6 +81,13 @@ impl Server {
         Self { child, address }
     }
 
+    /// An origin as a configuration file says.
+    pub(crate) fn configured(command: &str, folder: &Path, toml: &str, more: &[&str]) -> Self {
+        let file = folder.join(format!("{command}.toml"));
+        std::fs::write(&file, toml).unwrap();
+        Self::start(&[&[command, "--config", file.to_str().unwrap()], more].concat())
+    }
+
     /// An origin with its store in `folder`.
     pub(crate) fn origin(folder: &Path) -> Self {
         Self::start(&["origin", "--data", folder.to_str().unwrap()])
@@ -97,22 +118,19 @@ impl Server {
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 
-    /// Sends a raw request and reads all that comes back until the server closes or `patience` is over.
+    /// Sends a raw request and reads all that comes back until the server closes.
+    ///
+    /// Fails when the server has not closed after `patience`.
     pub(crate) fn exchange(&self, request: &[u8], patience: Duration) -> String {
         let mut stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(patience)).unwrap();
         // A server may answer and close before everything is written.
         let _ = stream.write_all(request);
         let mut answer = Vec::new();
-        let mut piece = [0; 4096];
-        let started = Instant::now();
-        while started.elapsed() < patience {
-            match stream.read(&mut piece) {
-                Ok(0) | Err(_) => break,
-                Ok(length) => answer.extend_from_slice(&piece[..length]),
-            }
+        match stream.read_to_end(&mut answer) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => panic!("not closed within {patience:?}"),
+            _ => String::from_utf8_lossy(&answer).into_owned(),
         }
-        String::from_utf8_lossy(&answer).into_owned()
     }
 
     /// A GET, answered with status line, headers and body as text.

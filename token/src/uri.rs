@@ -37,6 +37,9 @@ impl RequestUri {
             return Err(UriError::RelativePath);
         }
         let path = remove_dot_segments(&normalise_escapes(path)?);
+        if DIVIDING_ESCAPES.iter().any(|escape| path.contains(escape)) {
+            return Err(UriError::Byte);
+        }
         let query = normalise_escapes(query.unwrap_or_default())?;
         Ok(Self {
             scheme,
@@ -165,6 +168,10 @@ pub enum UriError {
     Port,
 }
 
+/// Escaped separators: some servers decode them before they resolve `..`, and would serve from a path that was
+/// never judged.
+const DIVIDING_ESCAPES: [&str; 3] = ["%2F", "%5C", "%00"];
+
 fn split_port(authority: &str) -> Result<(&str, Option<u16>), UriError> {
     // An IPv6 literal has colons of its own, inside brackets.
     let after_brackets = authority.rfind(']').map_or(0, |at| at + 1);
@@ -256,8 +263,15 @@ mod tests {
     }
 
     #[test]
-    fn an_escaped_slash_stays_escaped() {
-        assert_eq!(path("/live/a%2fb"), "/live/a%2Fb");
+    fn an_escaped_separator_is_refused_and_any_other_escape_stays() {
+        for bad in ["/live/news/..%2fsport/x", "/live/a%5Cb", "/live/a%00b"] {
+            assert_eq!(
+                RequestUri::parse("https", "h", bad, None),
+                Err(UriError::Byte),
+                "{bad}"
+            );
+        }
+        assert_eq!(path("/live/a%c3%a9%20b"), "/live/a%C3%A9%20b");
     }
 
     #[test]

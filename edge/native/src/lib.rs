@@ -20,16 +20,20 @@ use selvedge_edge::{Body, Edge, Record, UnixMillis};
 pub use platform::Native;
 
 /// The edge as a router: every path of every method is the core's to judge.
-pub fn router(edge: Edge, native: Native) -> Router {
+///
+/// `scheme` is what viewers use, which is not what arrives where TLS ends before this process. It is never taken
+/// from a request: a token may be for one scheme alone.
+pub fn router(edge: Edge, native: Native, scheme: uri::Scheme) -> Router {
     Router::new()
         .fallback(handle)
-        .with_state(Arc::new(Pop { edge, native }))
+        .with_state(Arc::new(Pop { edge, native, scheme }))
 }
 
 /// A point of presence: the core and its door to the world.
 struct Pop {
     edge: Edge,
     native: Native,
+    scheme: uri::Scheme,
 }
 
 async fn handle(
@@ -38,7 +42,7 @@ async fn handle(
 ) -> Response<axum::body::Body> {
     let (mut parts, _body) = request.into_parts();
     let head = parts.method == http::Method::HEAD;
-    parts.uri = absolute(&parts.uri, parts.headers.get(http::header::HOST));
+    parts.uri = absolute(&parts.uri, parts.headers.get(http::header::HOST), &pop.scheme);
     let handled = pop
         .edge
         .handle(&pop.native, &Request::from_parts(parts, ()), now())
@@ -56,14 +60,12 @@ async fn handle(
 }
 
 /// HTTP/1.1 sends a path and a `Host`; the core judges the whole URI.
-fn absolute(uri: &Uri, host: Option<&http::HeaderValue>) -> Uri {
+fn absolute(uri: &Uri, host: Option<&http::HeaderValue>, scheme: &uri::Scheme) -> Uri {
     let mut parts = uri.clone().into_parts();
     if parts.authority.is_none() {
         parts.authority = host.and_then(|host| uri::Authority::try_from(host.as_bytes()).ok());
     }
-    if parts.authority.is_some() && parts.scheme.is_none() {
-        parts.scheme = Some(uri::Scheme::HTTP);
-    }
+    parts.scheme = parts.authority.is_some().then(|| scheme.clone());
     Uri::from_parts(parts).unwrap_or_else(|_| uri.clone())
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use reqwest::{Client, redirect};
 use selvedge_edge::{
     Answer, Body, OriginRequest, OriginResponse, OriginUrl, Plan, Platform, Read, Unanswered, Want,
@@ -33,6 +34,8 @@ impl Native {
             .connect_timeout(CONNECT_TIME)
             .read_timeout(SILENCE)
             .redirect(redirect::Policy::none())
+            // An edge knows its origin: a proxy that is set for browsing has no place between them.
+            .no_proxy()
             .tcp_nodelay(true)
             .build()?;
         Ok(Self { client, origin })
@@ -76,30 +79,13 @@ impl Platform for Native {
     type Body = reqwest::Body;
 
     async fn gather(&self, plan: Plan) -> Vec<Answer<reqwest::Body>> {
-        // Wants run side by side; each task's answer goes back to its own place.
-        let asked: Vec<_> = plan
-            .wants
-            .into_iter()
-            .map(|want| {
-                let native = self.clone();
-                tokio::spawn(async move {
-                    match want {
-                        Want::Origin(request) => Answer::Origin(native.ask(request).await),
-                        other => Answer::Origin(Err(Unanswered::Unreachable(format!(
-                            "this edge has no answer to {other:?}"
-                        )))),
-                    }
-                })
-            })
-            .collect();
-        let mut answers = Vec::with_capacity(asked.len());
-        for task in asked {
-            answers.push(
-                task.await
-                    .unwrap_or_else(|error| Answer::Origin(Err(Unanswered::Unreachable(error.to_string())))),
-            );
-        }
-        answers
+        let answers = plan.wants.into_iter().map(async |want| match want {
+            Want::Origin(request) => Answer::Origin(self.ask(request).await),
+            other => Answer::Origin(Err(Unanswered::Unreachable(format!(
+                "this edge has no answer to {other:?}"
+            )))),
+        });
+        join_all(answers).await
     }
 }
 

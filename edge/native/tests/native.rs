@@ -7,7 +7,7 @@ use http::{Request, StatusCode};
 use http_body_util::BodyExt as _;
 use selvedge_edge::{Edge, OriginUrl};
 use selvedge_edge_native::{Native, router};
-use selvedge_token::{Jwk, JwkSet, Minter, SigningKey};
+use selvedge_token::{Component, Jwk, JwkSet, Match, Minter, SigningKey};
 use tower::ServiceExt as _;
 
 fn key() -> Jwk {
@@ -25,6 +25,7 @@ fn edge(origin: &str) -> Router {
     router(
         Edge::new(&keys, "{}").unwrap(),
         Native::new(OriginUrl::parse(origin).unwrap()).unwrap(),
+        http::uri::Scheme::HTTPS,
     )
 }
 
@@ -96,6 +97,19 @@ async fn an_origin_that_is_away_is_a_502_with_a_reason_for_programs() {
     let (status, body, _) = send(edge(&format!("http://127.0.0.1:{port}")), request).await;
     assert_eq!(status, StatusCode::BAD_GATEWAY);
     assert!(body.contains("urn:selvedge:error:origin-unreachable"), "{body}");
+}
+
+#[tokio::test]
+async fn the_scheme_is_the_operators_and_never_the_clients() {
+    let https_only = Minter::new().uri(Component::Scheme, Match::Exact("https".into()));
+    let token = https_only.mint(&SigningKey::from_jwk(&key()).unwrap()).unwrap();
+    for url in [
+        format!("/t/{token}/live/c/v/0-1.m4s"),
+        format!("http://e/t/{token}/live/c/v/0-1.m4s"),
+    ] {
+        let (status, _, _) = send(edge(&origin().await), Request::get(url).header("Host", "e")).await;
+        assert_eq!(status, StatusCode::OK);
+    }
 }
 
 #[tokio::test]
