@@ -1,6 +1,7 @@
 //! The sender of one track over HTTP.
 
 use std::{
+    net::IpAddr,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -57,7 +58,12 @@ impl Pusher {
         }
         // The provider is the process's to choose; a second call here finds one installed, which is just as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::builder()
+        let mut client = Client::builder();
+        if is_loopback(&options.url) {
+            // A proxy that the environment names for the way out would look for the receiver on its own machine.
+            client = client.no_proxy();
+        }
+        let client = client
             .tcp_nodelay(true)
             .connect_timeout(options.stall)
             .user_agent(concat!("selvedge-encoder/", env!("CARGO_PKG_VERSION")))
@@ -210,6 +216,17 @@ impl Sender {
     }
 }
 
+/// Whether a URL's host is this machine: 127.0.0.0/8, `::1`, `localhost` or a name below it (RFC 6761, 6.3).
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let host = host.strip_suffix('.').unwrap_or(host);
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    match address.parse::<IpAddr>() {
+        Ok(address) => address.to_canonical().is_loopback(),
+        Err(_) => host == "localhost" || host.ends_with(".localhost"),
+    }
+}
+
 async fn check(answer: reqwest::Result<reqwest::Response>) -> Result<(), Failure> {
     let mut answer = answer.map_err(|error| Failure::Http(innermost(&error)))?;
     let status = answer.status();
@@ -295,3 +312,28 @@ const INGEST: (&str, &str) = ("dash-if-ingest", "1.1");
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LAST_PAUSE: Duration = Duration::from_secs(1);
 const MAX_ANSWER: usize = 16 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_machine_is_loopback() {
+        for (host, expected) in [
+            ("127.0.0.1:8080", true),
+            ("127.8.9.10", true),
+            ("[::1]:8080", true),
+            ("[::ffff:127.0.0.1]", true),
+            ("localhost", true),
+            ("LocalHost.:80", true),
+            ("origin.localhost", true),
+            ("128.0.0.1", false),
+            ("[::2]", false),
+            ("localhost.example", false),
+            ("notlocalhost", false),
+        ] {
+            let url = Url::parse(&format!("http://{host}/ingest/demo")).unwrap();
+            assert_eq!(is_loopback(&url), expected, "{host}");
+        }
+    }
+}
