@@ -9,6 +9,7 @@ use std::{
 };
 
 use clap::Parser;
+use futures_util::future::join_all;
 use selvedge_encoder::{
     config::{Config, ConfigError, File, Target, split_ladder},
     pipeline::{self, Output, SystemClock},
@@ -47,8 +48,12 @@ struct Arguments {
     /// Stop after so many seconds of media
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     duration: Option<f64>,
+    /// End as on SIGTERM when standard input reaches its end, for programs that start the encoder and may be killed
+    #[arg(long)]
+    end_with_stdin: bool,
     /// Log lines on stderr: human or json [default: human]
-    #[arg(long, value_name = "FORMAT")]
+    // The last one counts: a program that starts the encoder gives its own first, and its user may say otherwise.
+    #[arg(long, value_name = "FORMAT", overrides_with = "log_format")]
     log_format: Option<String>,
 }
 
@@ -60,7 +65,9 @@ const EXAMPLES: &str = "Examples:
 RUST_LOG sets what is logged, as in RUST_LOG=debug.";
 
 fn main() -> ExitCode {
-    let (config, json) = match configure(Arguments::parse()) {
+    let arguments = Arguments::parse();
+    let end_with_stdin = arguments.end_with_stdin;
+    let (config, json) = match configure(arguments) {
         Ok(configured) => configured,
         Err(error) => {
             eprintln!("selvedge-encoder: {error}");
@@ -68,7 +75,7 @@ fn main() -> ExitCode {
         }
     };
     start_log(json);
-    match run(config) {
+    match run(config, end_with_stdin) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error}");
@@ -114,10 +121,17 @@ fn start_log(json: bool) {
 }
 
 #[tokio::main(worker_threads = 1)]
-async fn run(config: Config) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+async fn run(config: Config, end_with_stdin: bool) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     selvedge_encoder::init_ffmpeg()?;
     let stop = Arc::new(AtomicBool::new(false));
     tokio::spawn(watch_signals(Arc::clone(&stop)));
+    if end_with_stdin {
+        let stop = Arc::clone(&stop);
+        // A thread of its own: a read that blocks for good must not hold up the runtime's end.
+        std::thread::Builder::new()
+            .name("stdin".to_owned())
+            .spawn(move || watch_stdin(&stop))?;
+    }
 
     let mut outputs = Vec::new();
     let mut senders = Vec::new();
@@ -147,11 +161,9 @@ async fn run(config: Config) -> Result<(), Box<dyn std::error::Error + Send + Sy
     }
     let conductor = tokio::task::spawn_blocking(move || pipeline::run(&config, outputs, &SystemClock, &stop));
     let result = conductor.await?;
-    for sender in senders {
-        // An origin that is away must not keep the process alive.
-        if tokio::time::timeout(LAST_WORDS, sender).await.is_err() {
-            tracing::warn!("the last segments could not be sent");
-        }
+    // An origin that is away must not keep the process alive.
+    if tokio::time::timeout(LAST_WORDS, join_all(senders)).await.is_err() {
+        tracing::warn!("the last segments could not be sent");
     }
     Ok(result?)
 }
@@ -177,4 +189,14 @@ async fn watch_signals(stop: Arc<AtomicBool>) {
     }
 }
 
+/// Whoever holds the other end of standard input is gone when it ends, however that came about.
+fn watch_stdin(stop: &AtomicBool) {
+    if let Err(error) = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink()) {
+        tracing::warn!(%error, "standard input cannot be read");
+    }
+    tracing::info!("standard input has ended");
+    stop.store(true, Relaxed);
+}
+
+/// How long the tracks together may take for what is still to be sent after the end.
 const LAST_WORDS: Duration = Duration::from_secs(3);

@@ -4,10 +4,13 @@
 
 use std::{
     fs,
+    io::Read,
+    net::TcpListener,
     path::Path,
     process::{Command, Stdio},
+    sync::mpsc,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 fn encoder() -> Command {
@@ -31,6 +34,17 @@ fn wrong_configuration_is_one_line_and_exit_code_2() {
         (
             &["--push", "http://127.0.0.1:1/x", "--duration", "-3"],
             "`duration`: -3 is no length",
+        ),
+        (
+            &[
+                "--push",
+                "http://127.0.0.1:1/x",
+                "--log-format",
+                "json",
+                "--log-format",
+                "jsn",
+            ],
+            "`log_format`: `jsn` is not `human` or `json`",
         ),
     ] {
         let output = encoder().args(arguments).output().unwrap();
@@ -93,9 +107,76 @@ fn a_signal_ends_the_stream_in_order() {
         assert!(bytes.windows(4).any(|brand| brand == b"lmsg"), "{track}");
     }
     let mut told = String::new();
-    std::io::Read::read_to_string(&mut child.stderr.take().unwrap(), &mut told).unwrap();
+    child.stderr.take().unwrap().read_to_string(&mut told).unwrap();
     assert!(told.lines().all(|line| line.starts_with('{')), "{told}");
     assert!(told.contains("encoder chosen"));
+}
+
+#[test]
+fn the_end_of_standard_input_ends_the_stream_in_order_when_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("file://{}", folder.path().display());
+    let mut child = encoder()
+        .args([
+            "test",
+            "--push",
+            &url,
+            "--ladder",
+            "192x108@150k",
+            "--end-with-stdin",
+        ])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let track = folder.path().join("video-108p");
+    while segments(&track)
+        .iter()
+        .all(|path| fs::metadata(path).unwrap().len() == 0)
+    {
+        thread::sleep(Duration::from_millis(20));
+    }
+    assert!(child.try_wait().unwrap().is_none(), "ended before its input");
+    drop(child.stdin.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let bytes = fs::read(segments(&track).pop().unwrap()).unwrap();
+    assert!(bytes.windows(4).any(|brand| brand == b"lmsg"));
+}
+
+#[test]
+fn a_receiver_on_this_machine_is_spoken_to_directly_and_never_holds_up_the_end() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/ingest/demo", listener.local_addr().unwrap());
+    // Takes the first words of each connection and answers nothing.
+    let (lines, heard) = mpsc::channel();
+    thread::spawn(move || {
+        let mut held = Vec::new();
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut start = [0; 17];
+            stream.read_exact(&mut start).unwrap();
+            held.push(stream);
+            lines.send(String::from_utf8(start.to_vec()).unwrap()).unwrap();
+        }
+    });
+    let began = Instant::now();
+    let status = encoder()
+        .args(["test", "--push", &url, "--duration", "1", "--preset", "ultrafast"])
+        .args(["--ladder", "192x108@150k,160x90@100k,96x54@100k"])
+        .envs([
+            ("http_proxy", "http://127.0.0.1:1"),
+            ("HTTP_PROXY", "http://127.0.0.1:1"),
+        ])
+        .env_remove("no_proxy")
+        .env_remove("NO_PROXY")
+        .stderr(Stdio::null())
+        .status()
+        .unwrap();
+    // Up to 2 s to the start, 1.3 s of media, 3 s of patience: for all tracks together.
+    assert!(began.elapsed() < Duration::from_secs(9), "{:?}", began.elapsed());
+    assert!(status.success());
+    let said = heard.try_recv();
+    assert_eq!(said.as_deref(), Ok("PUT /ingest/demo/"));
 }
 
 /// Media segments of a track, oldest first.
