@@ -16,11 +16,12 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Folder of the object store. Default `selvedge-data`.
     pub data: PathBuf,
-    /// Seconds of media that live playlists and MPDs list, and that are kept in memory. Default 60.
+    /// Seconds of media that live playlists and MPDs list, and that are kept in memory: 10 to 21600.
+    /// Default 60.
     pub window_s: u32,
     /// Seconds for which a segment can still be fetched after it left the window. Default 120.
     pub retention_s: u32,
-    /// Nominal segment duration in milliseconds. Default 0: found from the first segments.
+    /// Nominal segment duration in milliseconds, 100 to 60000. Default 0: found from the first segments.
     pub segment_duration_ms: u32,
     /// `EXT-X-TARGETDURATION` in seconds. Default 0: the nominal duration with 20 % headroom, rounded, or
     /// the longest of the first segments if that is more. It never changes in a channel's life, so set it
@@ -123,6 +124,15 @@ impl Config {
         if self.window_s < 10 {
             return refuse("window_s", "must be at least 10: players buffer three segments");
         }
+        if self.window_s > MAX_WINDOW_S {
+            return refuse("window_s", "must be at most 21600: six hours");
+        }
+        if self.segment_duration_ms != 0 && !SEGMENT_MS.contains(&self.segment_duration_ms) {
+            return refuse(
+                "segment_duration_ms",
+                "must be 100 to 60000, or 0 to find it from the first segments",
+            );
+        }
         if self.limits.header_bytes < 8192 {
             return refuse("limits.header_bytes", "must be at least 8192");
         }
@@ -149,6 +159,9 @@ impl Config {
     }
 }
 
+const MAX_WINDOW_S: u32 = 21_600;
+const SEGMENT_MS: std::ops::RangeInclusive<u32> = 100..=60_000;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,5 +185,22 @@ mod tests {
             short,
             "configuration: `window_s` must be at least 10: players buffer three segments"
         );
+    }
+
+    #[test]
+    fn bounds_that_would_fill_documents_with_nothing_are_refused() {
+        let check = |window_s, segment_duration_ms| {
+            let config = Config {
+                window_s,
+                segment_duration_ms,
+                ..Config::default()
+            };
+            config.check().map_err(|error| error.to_string())
+        };
+        assert!(check(21_600, 0).is_ok() && check(60, 100).is_ok());
+        assert!(check(21_601, 0).unwrap_err().contains("`window_s`"));
+        for ms in [1, 99, 60_001] {
+            assert!(check(60, ms).unwrap_err().contains("`segment_duration_ms`"));
+        }
     }
 }

@@ -89,3 +89,52 @@ async fn a_sender_whose_clock_was_set_back_is_listed_all_the_same() {
     let text = world.text("/live/demo/video/index.m3u8").await;
     assert_eq!(text.matches("\n0.1-").count(), 3, "{text}");
 }
+
+#[tokio::test]
+async fn a_jump_inside_a_segment_is_refused_and_the_track_goes_on() {
+    let world = World::new().await;
+    world.begin("demo").await;
+    world.slot("demo", FIRST).await;
+    world.slot("demo", FIRST + 1).await;
+    let now = (FIRST + 2) * VIDEO_SEGMENT;
+    for jump in [1_u64 << 61, 11 * 90_000] {
+        let body = [styp(false), chunk(now, 8, true), chunk(now + jump, 8, true)].concat();
+        let (status, text) = world.put("/ingest/demo/video/9.m4s", body).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST);
+        assert!(text.contains("does not follow"), "{text}");
+    }
+    let long: Vec<u8> = (0..20_u64)
+        .flat_map(|part| chunk(now + part * 360_000, 100, part == 0))
+        .collect();
+    let (status, text) = world.put("/ingest/demo/video/9.m4s", long).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert!(text.contains("longer than a minute"), "{text}");
+    world.slot("demo", FIRST + 2).await;
+    world.slot("demo", FIRST + 3).await;
+    let read = read_playlist(&world.text("/live/demo/video/index.m3u8").await);
+    assert_eq!(read.segments.last().unwrap().duration, 1.92);
+}
+
+#[tokio::test]
+async fn segments_that_last_next_to_nothing_do_not_fill_the_playlist_with_gaps() {
+    let world = World::new().await;
+    let sketch = Sketch {
+        timescale: 10_000_000,
+        sample: 1,
+        ..VIDEO
+    };
+    world.must_put("/ingest/demo/video/init.mp4", init(sketch)).await;
+    let now = NOON as u64 * 10_000;
+    for (number, time) in [now, now + 1, now + 2, now + 300_000_000, now + 300_000_001]
+        .into_iter()
+        .enumerate()
+    {
+        let body = [styp(false), chunk(time, 1, true)].concat();
+        world
+            .must_put(&format!("/ingest/demo/video/{number}.m4s"), body)
+            .await;
+    }
+    let text = world.text("/live/demo/video/index.m3u8").await;
+    assert!(text.matches("#EXT-X-GAP").count() < 700, "{}", text.len());
+    world.text("/live/demo/manifest.mpd").await;
+}

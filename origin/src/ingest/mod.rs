@@ -165,18 +165,19 @@ impl Body {
         let is_full = |open: &OpenSegment, after| {
             let syncs = init.kind != Kind::Video || chunk.fragment.starts_with_sync(init.default_flags);
             let half = chunk.fragment.duration(init.default_duration) / 2;
-            syncs && open.span() + crate::time::ticks_to_nanos(half.cast_signed(), init.timescale) >= after
+            let half = crate::time::ticks_to_nanos(half.cast_signed(), init.timescale);
+            syncs && open.span().saturating_add(half) >= after
         };
         if self
             .open
             .as_ref()
             .zip(self.cut_after)
-            .is_some_and(|(open, after)| is_full(open, after))
+            .is_some_and(|(open, after)| is_full(open, after) || open.leaves_hole_before(chunk))
         {
             self.close(true, steps);
         }
         let outcome = match &mut self.open {
-            Some(open) if open.length() + chunk.bytes.len() as u64 > self.segment_limit => {
+            Some(open) if open.length().saturating_add(chunk.bytes.len() as u64) > self.segment_limit => {
                 return Err(Error::Limit {
                     what: "the segment",
                     limit: self.segment_limit,

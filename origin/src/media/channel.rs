@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::segment::{ClosedSegment, Entry, Gap, MediaSequence, Segment};
 use super::snapshot::{Snapshot, TrackView};
-use super::timeline::{Anchor, Base, Epoch, Grid};
+use super::timeline::{Anchor, Base, Epoch, Grid, MIN_NOMINAL_NANOS};
 use super::track::{Expired, Measure, Place, Track};
 use crate::cmaf::{Init, Kind};
 use crate::time::UnixMillis;
@@ -314,7 +314,8 @@ impl Channel {
         let ahead = current.is_some_and(|epoch| {
             epoch.wall(segment.start, segment.init.timescale) > now.as_nanos().saturating_add(FUTURE_NANOS)
         });
-        let contiguous = segment.start >= last.end && segment.start - last.end <= segment.duration / 2;
+        let contiguous =
+            segment.start >= last.end && segment.start.saturating_sub(last.end) <= segment.duration / 2;
         let restarted = init_changed
             || current.is_none()
             || if segment.start < last.end {
@@ -336,7 +337,8 @@ impl Channel {
                 newest.ordinal > last.epoch
                     && current.is_some_and(|epoch| epoch.anchor == newest.anchor)
                     && newest.base.is_none_or(|base| {
-                        newest.wall(segment.start, segment.init.timescale) > base.wall - segment.span() / 2
+                        newest.wall(segment.start, segment.init.timescale)
+                            > base.wall.saturating_sub(segment.span() / 2)
                     })
             });
             return Some(follow.map_or(last.epoch, |epoch| epoch.ordinal));
@@ -390,7 +392,7 @@ impl Channel {
             None => UnixMillis(start.0.max(0)),
             Some(before) => {
                 let end = self.end_of_epoch(before);
-                UnixMillis(start.0.max(end.0).max(before.period_start.0 + 1))
+                UnixMillis(start.0.max(end.0).max(before.period_start.0.saturating_add(1)))
             }
         };
         tracing::info!(channel = self.name, epoch = id, anchor = %time, ordinal, "epoch opened");
@@ -425,6 +427,7 @@ impl Channel {
             let Some(nominal) = self.find_nominal() else {
                 return;
             };
+            let nominal = nominal.max(MIN_NOMINAL_NANOS);
             let listed = self.tracks.values().filter(|track| track.is_listed());
             let longest = listed
                 .flat_map(|track| &track.pending)
@@ -432,7 +435,7 @@ impl Channel {
                 .max()
                 .unwrap_or(0);
             let rounded = |nanos: i64| {
-                u32::try_from((nanos + 500_000_000) / 1_000_000_000)
+                u32::try_from(nanos.saturating_add(500_000_000) / 1_000_000_000)
                     .unwrap_or(1)
                     .max(1)
             };
@@ -493,7 +496,7 @@ impl Channel {
                 for start in [media, epoch.wall(segment.start, segment.init.timescale)] {
                     let grid = (start / number + 500_000) / 1_000_000 * 1_000_000;
                     let span = segment.span();
-                    if grid > 0 && grid < span * 3 && grid > span / 4 * 3 {
+                    if grid > 0 && grid < span.saturating_mul(3) && grid > span / 4 * 3 {
                         return Some(grid);
                     }
                 }
@@ -537,14 +540,18 @@ impl Channel {
         let wall = epoch.wall(segment.start, segment.init.timescale);
         let base = *epoch.base.get_or_insert_with(|| Base {
             sequence: match (highest, before) {
-                (Some(highest), Some(before)) => {
-                    (highest + 1).max(before.sequence.saturating_add(grid.slots(wall - before.wall)))
-                }
+                (Some(highest), Some(before)) => highest.saturating_add(1).max(
+                    before
+                        .sequence
+                        .saturating_add(grid.slots(wall.saturating_sub(before.wall))),
+                ),
                 _ => grid.slots(wall),
             },
             wall,
         });
-        let slot = base.sequence.saturating_add(grid.slots(wall - base.wall));
+        let slot = base
+            .sequence
+            .saturating_add(grid.slots(wall.saturating_sub(base.wall)));
         let last = state
             .entries
             .back()
@@ -552,20 +559,26 @@ impl Channel {
         let sequence = match last {
             // Of a track that went away and came back the numbers never fall.
             None => slot.max(state.next_number),
-            Some((number, epoch, _, end)) if epoch == ordinal && wall - end < grid.nominal / 2 => number + 1,
-            Some((number, epoch, start, _)) if epoch == ordinal => {
-                number.saturating_add(grid.slots(wall - start).max(1))
+            Some((number, epoch, _, end))
+                if epoch == ordinal && wall.saturating_sub(end) < grid.nominal / 2 =>
+            {
+                number.saturating_add(1)
             }
-            Some((number, _, _, _)) => slot.max(number + 1),
+            Some((number, epoch, start, _)) if epoch == ordinal => {
+                number.saturating_add(grid.slots(wall.saturating_sub(start)).max(1))
+            }
+            Some((number, _, _, _)) => slot.max(number.saturating_add(1)),
         };
         let init = segment.init.hash;
         if let Some((number, epoch, _, end)) = last
-            && sequence > number + 1
+            && sequence > number.saturating_add(1)
         {
             let missing = sequence - number - 1;
-            let listed = missing.min(grid.slots(i64::from(self.settings.window_s) * 1_000_000_000) + 1);
+            let listed = missing
+                .min(grid.slots(i64::from(self.settings.window_s) * 1_000_000_000) + 1)
+                .min(MAX_GAPS);
             let longest = i64::from(grid.target_duration_s) * 1_000_000_000;
-            let hole = (wall - end) / i64::try_from(missing).unwrap_or(i64::MAX);
+            let hole = wall.saturating_sub(end) / i64::try_from(missing).unwrap_or(i64::MAX);
             let span = if hole > grid.nominal / 4 {
                 hole.min(longest)
             } else {
@@ -601,7 +614,11 @@ impl Channel {
                 "segments missing"
             );
         }
-        if segment.span() > (i64::from(grid.target_duration_s) * 2 + 1) * 500_000_000 {
+        if segment.span()
+            > i64::from(grid.target_duration_s)
+                .saturating_mul(1_000_000_000)
+                .saturating_add(500_000_000)
+        {
             tracing::warn!(
                 channel = self.name,
                 track,
@@ -633,9 +650,19 @@ impl Channel {
         let window = i64::from(self.settings.window_s) * 1_000_000_000;
         let until = self.updated.0 + self.settings.retention_ms;
         if let Some(state) = self.tracks.get_mut(track) {
-            let mut listed: i64 = state.entries.iter().map(Entry::span).sum();
+            let mut listed: i64 = state.entries.iter().map(Entry::span).fold(0, i64::saturating_add);
+            // Segments that last next to nothing must not pile up: four to a slot are plenty.
+            let most = self
+                .grid
+                .map_or(0, |grid| grid.slots(window).saturating_mul(4) + 64);
+            while state.entries.len() as u64 > most
+                && let Some(first) = state.entries.front()
+            {
+                listed = listed.saturating_sub(first.span());
+                state.expire_front(until);
+            }
             while let Some(first) = state.entries.front()
-                && listed - first.span() >= window
+                && listed.saturating_sub(first.span()) >= window
             {
                 listed -= first.span();
                 state.expire_front(until);
@@ -864,3 +891,5 @@ const LATE_SEGMENTS: u64 = 8;
 /// How far from now a track may begin on the timeline of another.
 const JOIN_NANOS: i64 = 30_000_000_000;
 const MAX_PENDING: usize = 64;
+/// Gaps that one hole may leave in a playlist.
+const MAX_GAPS: u64 = 4096;

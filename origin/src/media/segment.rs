@@ -159,6 +159,8 @@ pub enum BadChunk {
     ForeignTrack,
     /// It has no duration.
     Empty,
+    /// The segment would last longer than any segment does.
+    TooLong,
 }
 
 impl BadChunk {
@@ -166,9 +168,10 @@ impl BadChunk {
     pub fn reason(self) -> &'static str {
         match self {
             Self::NoSync => "the segment does not begin with a sync sample",
-            Self::Disordered => "its decode time (tfdt) is before the end of the chunk before it",
+            Self::Disordered => "its decode time (tfdt) does not follow the end of the chunk before it",
             Self::ForeignTrack => "its track_ID is not the one of the init segment",
             Self::Empty => "its samples last no time",
+            Self::TooLong => "the segment would last longer than a minute",
         }
     }
 }
@@ -215,15 +218,16 @@ impl OpenSegment {
             return Err(BadChunk::ForeignTrack);
         }
         let end = self.start.saturating_add(self.duration);
-        if fragment.decode_time < end {
+        if fragment.decode_time < end || self.leaves_hole_before(chunk) {
             return Err(BadChunk::Disordered);
         }
         let duration = fragment.duration(self.init.default_duration);
-        // A day in one chunk is a damaged duration.
-        if duration == 0 && self.init.kind != Kind::Event
-            || duration / u64::from(self.init.timescale) > 86_400
-        {
+        if duration == 0 && self.init.kind != Kind::Event {
             return Err(BadChunk::Empty);
+        }
+        let total = (fragment.decode_time - self.start).saturating_add(duration);
+        if total / u64::from(self.init.timescale) > MAX_SEGMENT_S {
+            return Err(BadChunk::TooLong);
         }
         let length = chunk.bytes.len() as u64;
         self.parts.push(Part {
@@ -233,11 +237,18 @@ impl OpenSegment {
             independent: fragment.starts_with_sync(self.init.default_flags),
         });
         self.length += length;
-        self.duration = (fragment.decode_time - self.start).saturating_add(duration);
+        self.duration = total;
         self.samples += fragment.samples;
         self.last |= chunk.last;
         self.chunks.push(chunk.bytes.clone());
         Ok(())
+    }
+
+    /// Whether a chunk begins so long after the one before it that it cannot be of the same segment.
+    pub fn leaves_hole_before(&self, chunk: &Chunk) -> bool {
+        let end = self.start.saturating_add(self.duration);
+        let hole = chunk.fragment.decode_time.saturating_sub(end);
+        hole / u64::from(self.init.timescale) >= MAX_HOLE_S
     }
 
     /// Bytes so far.
@@ -317,3 +328,8 @@ impl ClosedSegment {
         ticks_to_nanos(self.duration.cast_signed(), self.init.timescale)
     }
 }
+
+/// Seconds that one segment may last.
+const MAX_SEGMENT_S: u64 = 60;
+/// Seconds that may be missing between two chunks of one segment.
+const MAX_HOLE_S: u64 = 10;

@@ -57,7 +57,7 @@ pub struct Grid {
 impl Grid {
     /// Slots in `span` nanoseconds, rounded to the nearest, never negative.
     pub fn slots(&self, span: i64) -> u64 {
-        let nominal = self.nominal.max(1);
+        let nominal = self.nominal.max(MIN_NOMINAL_NANOS);
         u64::try_from(span.saturating_add(nominal / 2).div_euclid(nominal)).unwrap_or(0)
     }
 }
@@ -122,6 +122,8 @@ impl Anchor {
     }
 }
 
+/// No channel has shorter slots, whatever its segments say.
+pub(super) const MIN_NOMINAL_NANOS: i64 = 100_000_000;
 const DAY_MS: u64 = 86_400_000;
 /// Reference times of one encoder's tracks differ by their encoding delays.
 const AGREEMENT_MS: u64 = 1_500;

@@ -65,7 +65,7 @@ fn write_mpd(text: &mut String, snapshot: &Snapshot, now: UnixMillis) -> fmt::Re
         write!(
             text,
             " suggestedPresentationDelay=\"{}\"",
-            Seconds(grid.nominal * 3)
+            Seconds(grid.nominal.saturating_mul(3))
         )?;
     }
     writeln!(
@@ -234,10 +234,10 @@ fn write_representation(
     let mut rest = segments.iter().peekable();
     let mut expected = None;
     while let Some(segment) = rest.next() {
-        let mut end = segment.start + segment.duration;
+        let mut end = segment.start.saturating_add(segment.duration);
         let mut repeats = 0;
         while let Some(next) = rest.next_if(|next| next.start == end && next.duration == segment.duration) {
-            end = next.start + next.duration;
+            end = next.start.saturating_add(next.duration);
             repeats += 1;
         }
         text.push_str("            <S");
@@ -260,7 +260,7 @@ struct Seconds(i64);
 
 impl fmt::Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ms = (self.0.max(0) + 500_000) / 1_000_000;
+        let ms = self.0.max(0).saturating_add(500_000) / 1_000_000;
         match ms % 1000 {
             0 => write!(f, "PT{}S", ms / 1000),
             rest => write!(f, "PT{}.{rest:03}S", ms / 1000),

@@ -155,7 +155,7 @@ fn write_media(text: &mut String, snapshot: &Snapshot, track: &TrackView) -> fmt
         if entry.segment().is_none() {
             text.push_str("#EXT-X-GAP\n");
         }
-        let micros = (entry.span() + 500) / 1_000;
+        let micros = entry.span().saturating_add(500) / 1_000;
         writeln!(text, "#EXTINF:{}.{:06},", micros / 1_000_000, micros % 1_000_000)?;
         match entry {
             Entry::Segment(segment) => writeln!(text, "{}", segment.name)?,
