@@ -155,6 +155,52 @@ describe('the viewer of the demo', () => {
   });
 });
 
+describe('the page of the demo', () => {
+  const stage = new Stage('recovery');
+  after(() => stage.close());
+
+  test('comes back from an edge that is away, and from a token that is refused', async (t) => {
+    const { url } = await startDemo(stage, 'recovery', 'test');
+    const browser = await startBrowser(stage);
+    const page = await browser.newPage({ viewport: DESKTOP });
+    await page.goto(url);
+    await untilItPlays(page);
+    const live = () => page.getAttribute('#live', 'data-live');
+    const untilLive = () =>
+      until('it is live', async () => {
+        const { clockReads } = await state(page);
+        await sleep(500);
+        return (await live()) === 'true' && (await state(page)).clockReads > clockReads;
+      }, 60_000);
+    await untilLive();
+
+    let asked = 0;
+    await page.route('**/live/**', (route) => {
+      asked += 1;
+      return route.abort();
+    });
+    await until('nothing is left to play', async () => (await live()) === 'false', 60_000);
+    const [askedBefore, standing] = [asked, await state(page)];
+    await sleep(5_000);
+    const later = await state(page);
+    t.diagnostic(`asked ${askedBefore} times, then ${asked - askedBefore} times in 5 s`);
+    assert.ok(asked - askedBefore < 20, 'an edge that is away is not stormed');
+    assert.ok(later.latencyMs - standing.latencyMs > 4_000, 'a still picture falls behind');
+    assert.match(await page.textContent('#notice'), /does not answer|next segment/);
+    await page.unroute('**/live/**');
+    await untilLive();
+
+    const handedOut = page.waitForResponse('**/demo.json', { timeout: 60_000 });
+    await page.route('**/live/**', (route) =>
+      route.fulfill({ status: 401, headers: { 'Access-Control-Allow-Origin': '*' } }),
+    );
+    const [token] = tokensOf(await (await handedOut).json());
+    await page.unroute('**/live/**');
+    await page.waitForRequest((request) => request.url().includes(token), { timeout: 10_000 });
+    await untilLive();
+  });
+});
+
 const REFUSALS = {
   missing: { status: 401, slug: 'token-missing' },
   expired: { status: 401, slug: 'token-expired' },

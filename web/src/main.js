@@ -1,4 +1,5 @@
 // The page of `selvedge demo`: plays the channel and shows what the edge made of it.
+import { Backoff } from './backoff.js';
 import { ClockReader, STRIP_SHARE } from './clock.js';
 import { measureOffset, now } from './edge-time.js';
 import { ChannelPlayer, PLAYERS } from './player.js';
@@ -17,12 +18,14 @@ const ROWS_SHOWN = 40;
 const STRIP_BLUR_SHARE = 0.008;
 /** Latency this far above what the player settled on is "behind live". */
 const BEHIND_LIVE_MS = 3_000;
+/** A picture whose clock was last read so long ago stands still. */
+const STANDS_STILL_MS = 1_000;
 
 const $ = (id) => document.getElementById(id);
 const video = $('video');
 const stage = $('stage');
 const bar = document.querySelector('.bar');
-const player = new ChannelPlayer(video);
+const player = new ChannelPlayer(video, recover);
 
 /** What tests, and the curious, read from the console. */
 const state = {
@@ -48,33 +51,45 @@ start().catch((error) => {
   notice('The demo does not answer. Is `selvedge demo` still running?');
 });
 
+/** What the demo handed out last: the URLs to play, with their tokens. */
+let demo = null;
+
 async function start() {
+  adopt(await handedOut());
+  showRequests();
+  keepClockInStep();
+  readClock();
+  wireControls();
+  setInterval(sample, SAMPLE_EVERY_MS);
+
+  const wanted = new URLSearchParams(location.search).get('player');
+  const first = Object.hasOwn(PLAYERS, wanted) ? wanted : 'hls';
+  document.querySelector(`input[name=player][value=${first}]`).checked = true;
+  await play(first);
+}
+
+async function handedOut() {
   const response = await fetch('demo.json', { cache: 'no-store' });
   if (!response.ok) throw new Error(`demo.json answered ${response.status}`);
-  const demo = await response.json();
-  const edge = new URL(demo.hls).origin;
+  return response.json();
+}
 
+function adopt(fresh) {
+  demo = fresh;
   $('channel').textContent = demo.channel;
   document.title = `${demo.channel} live · Selvedge`;
   $('facts').textContent = [
-    `edge ${new URL(edge).host}`,
+    `edge ${new URL(demo.hls).host}`,
     demo.input && `input ${demo.input}`,
     demo.encoder && `encoder ${demo.encoder}`,
   ]
     .filter(Boolean)
     .join('  ·  ');
+  showAttempts();
+}
 
-  showRequests(edge);
-  showAttempts(demo);
-  keepClockInStep(`${edge}/time`);
-  readClock();
-  wireControls(demo);
-  setInterval(sample, SAMPLE_EVERY_MS);
-
-  const wanted = new URLSearchParams(location.search).get('player');
-  const first = wanted in PLAYERS ? wanted : 'hls';
-  document.querySelector(`input[name=player][value=${first}]`).checked = true;
-  await play(first, demo);
+function edge() {
+  return new URL(demo.hls).origin;
 }
 
 // Playing
@@ -90,18 +105,27 @@ const bufferLine = new Sparkline($('buffer-spark'), {
   minSpan: 4,
 });
 
-async function play(which, demo) {
+/**
+ * Opens a player on what the demo handed out last.
+ *
+ * @param {keyof typeof PLAYERS} which
+ * @param {{ hold?: boolean }} [options] `hold` leaves it to the viewer to press play
+ */
+async function play(which, { hold = false } = {}) {
   stage.dataset.state = 'starting';
   notice('Waiting for the picture');
   latencyLine.clear();
   bufferLine.clear();
   recentLatency.length = 0;
   settledLatency = null;
+  clockReadAt = null;
+  latencyWhenRead = null;
   state.latencyMs = null;
   await player.open(which, demo);
   state.player = which;
   $('playing-with').textContent = `with ${player.name}`;
-  await playWithSound();
+  if (hold) notice('Press play to go on');
+  else await playWithSound();
 }
 
 /** Browsers may refuse sound before the viewer has touched the page: then it starts muted. */
@@ -121,10 +145,12 @@ function notice(text) {
 
 video.addEventListener('playing', () => {
   stage.dataset.state = 'playing';
+  refusals.reset();
 });
 video.addEventListener('waiting', () => {
   stage.dataset.state = 'waiting';
-  notice('Waiting for the next segment');
+  const known = performance.now() < trouble.until;
+  notice(known ? trouble.text : 'Waiting for the next segment');
 });
 // The renditions of a channel differ by a line or two in their shape: the first one stands for all,
 // so that the page does not move when the player switches.
@@ -138,15 +164,57 @@ video.addEventListener('resize', () => {
   );
 });
 
+// Recovering
+
+const refusals = new Backoff();
+let recovering = false;
+/** Why the picture may soon stand still, and until when (ms of `performance.now()`) that is news. */
+let trouble = { text: '', until: 0 };
+
+/**
+ * A token that has expired, or an edge that is gone because the demo was started anew, comes back
+ * by itself as soon as the demo hands out what there is to play now.
+ *
+ * @param {import('./player.js').Failure} error
+ */
+async function recover({ status, retryInMs }) {
+  const refused = status === 401;
+  if (!refused && retryInMs === undefined) return;
+  if (recovering) return;
+  recovering = true;
+  const wait = refused ? refusals.next() : retryInMs;
+  const seconds = Math.round(wait / 1000);
+  const text = refused
+    ? `The edge refuses the token. Asking for another in ${seconds} s`
+    : `The edge does not answer. Trying again in ${seconds} s`;
+  trouble = { text, until: performance.now() + wait + STANDS_STILL_MS };
+  notice(text);
+
+  await new Promise((done) => setTimeout(done, wait));
+  const fresh = await handedOut().catch(() => null);
+  recovering = false;
+  if (fresh === null) {
+    // A player that was refused may not try again by itself, and nobody would come back here.
+    if (refused) recover({ status });
+  } else if (refused || new URL(fresh.hls).origin !== edge()) {
+    const hold = video.paused && stage.dataset.state !== 'starting';
+    adopt(fresh);
+    play(document.querySelector('input[name=player]:checked').value, { hold });
+  }
+}
+
 // Latency
 
 const recentLatency = [];
 let settledLatency = null;
+/** When the clock of a picture was last read, ms of `performance.now()`, and the latency it told. */
+let clockReadAt = null;
+let latencyWhenRead = null;
 let offset = { offset: 0, uncertainty: Infinity };
 
-function keepClockInStep(url) {
+function keepClockInStep() {
   const measure = async () => {
-    const measured = await measureOffset(url).catch(() => null);
+    const measured = await measureOffset(`${edge()}/time`).catch(() => null);
     if (!measured) return;
     offset = measured;
     state.clockOffsetMs = measured.offset;
@@ -175,6 +243,7 @@ function readClock() {
         if (state.clockReads === 0 && state.clockMisses === NO_CLOCK_AFTER_MISSES) withoutClock();
       } else {
         state.clockReads += 1;
+        clockReadAt = at;
         stage.dataset.clock = 'burned';
         // The frame reaches the screen at its expected display time, a little after this call.
         const shownAt = frame ? performance.timeOrigin + frame.expectedDisplayTime : now();
@@ -201,7 +270,8 @@ function recordLatency(ms) {
   recentLatency.push(ms);
   if (recentLatency.length > 5) recentLatency.shift();
   const median = [...recentLatency].sort((a, b) => a - b)[recentLatency.length >> 1];
-  state.latencyMs = Math.round(median);
+  latencyWhenRead = Math.round(median);
+  state.latencyMs = latencyWhenRead;
 }
 
 function drawStrip(context, luma) {
@@ -211,6 +281,13 @@ function drawStrip(context, luma) {
     image.data.set([r, g, b, 255], i * 4);
   });
   context.putImageData(image, 0, 0);
+}
+
+/** For how long, in ms, the picture has stood still that should be moving; a hidden page shows none. */
+function standsStillFor() {
+  if (clockReadAt === null || video.paused || document.hidden) return 0;
+  const since = performance.now() - clockReadAt;
+  return since > STANDS_STILL_MS ? Math.round(since) : 0;
 }
 
 // Readings
@@ -227,7 +304,9 @@ function sample() {
     bufferLine.push(state.bufferSeconds);
     $('buffer').textContent = state.bufferSeconds.toFixed(1);
   }
-  if (state.latencyMs !== null) {
+  if (latencyWhenRead !== null) {
+    const still = standsStillFor();
+    state.latencyMs = latencyWhenRead + still;
     const seconds = state.latencyMs / 1000;
     latencyLine.push(seconds);
     $('latency').textContent = seconds.toFixed(2);
@@ -235,7 +314,7 @@ function sample() {
       settledLatency = state.latencyMs;
     }
     $('live').dataset.live = String(
-      !video.paused && state.latencyMs - settledLatency < BEHIND_LIVE_MS,
+      !video.paused && still === 0 && state.latencyMs - settledLatency < BEHIND_LIVE_MS,
     );
   } else {
     $('latency').textContent = '–';
@@ -299,7 +378,7 @@ function span(className, text) {
 
 // What the edge decided
 
-function showRequests(edge) {
+function showRequests() {
   const body = $('rows');
   const hold = $('hold');
   let rows = [];
@@ -353,7 +432,7 @@ function bytes(count) {
 
 // Try it
 
-function showAttempts(demo) {
+function showAttempts() {
   const buttons = attempts(demo).map((attempt) => {
     const button = document.createElement('button');
     button.type = 'button';
@@ -390,12 +469,12 @@ function showAnswer({ request, status, type, body, ms }) {
 
 // Controls
 
-function wireControls(demo) {
+function wireControls() {
   $('players').addEventListener('change', ({ target }) => {
     const url = new URL(location.href);
     url.searchParams.set('player', target.value);
     history.replaceState(null, '', url);
-    play(target.value, demo);
+    play(target.value);
   });
   $('play').addEventListener('click', togglePlay);
   $('mute').addEventListener('click', toggleMute);

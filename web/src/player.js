@@ -19,6 +19,14 @@
  * @property {() => Promise<void>} close
  */
 
+/**
+ * @typedef {object} Failure what a player met
+ * @property {boolean} fatal
+ * @property {string} detail
+ * @property {number} [status] what the edge answered, where it did
+ * @property {number} [retryInMs] when the player tries again by itself, where it does
+ */
+
 /** The players that can be chosen, and the bundle that carries each. */
 export const PLAYERS = {
   hls: './player-hls.js',
@@ -29,24 +37,32 @@ export const PLAYERS = {
 /** A wait shorter than this is a flicker of the browser's own state: no viewer sees it. */
 const STALL_MS = 100;
 
+/** A channel is watched for days: only the last failures are kept. */
+const ERRORS_KEPT = 50;
+
 /** Plays a channel and counts stalls and errors. */
 export class ChannelPlayer {
   /** @type {Adapter | null} */
   adapter = null;
   name = '';
   dialect = '';
-  /** @type {{ fatal: boolean, detail: string }[]} */
+  /** @type {Failure[]} the last ones */
   errors = [];
   #video;
+  #onError;
   #played = false;
   #stalls = 0;
   /** @type {number | null} */
   #waitsSince = null;
   #generation = 0;
 
-  /** @param {HTMLVideoElement} video */
-  constructor(video) {
+  /**
+   * @param {HTMLVideoElement} video
+   * @param {(error: Failure) => void} [onError] told of each failure of the player that is open
+   */
+  constructor(video, onError = () => {}) {
     this.#video = video;
+    this.#onError = onError;
     video.addEventListener('playing', () => {
       this.#stalls = this.stalls;
       this.#waitsSince = null;
@@ -83,7 +99,10 @@ export class ChannelPlayer {
     this.errors = [];
     this.#played = false;
     this.adapter = bundle.open(this.#video, urls[bundle.dialect], (error) => {
-      if (generation === this.#generation) this.errors.push(error);
+      if (generation !== this.#generation) return;
+      this.errors.push(error);
+      if (this.errors.length > ERRORS_KEPT) this.errors.shift();
+      this.#onError(error);
     });
     await this.adapter.ready;
   }

@@ -38,14 +38,14 @@ export function toRow(entry, timeOrigin) {
 /**
  * Reports each finished request to one origin, in the order in which they started.
  *
- * @param {string} origin scheme, host and port of the edge
+ * @param {() => string} origin scheme, host and port of the edge as it is now
  * @param {(rows: Row[]) => void} report
  */
 export function watchRequests(origin, report) {
   const observer = new PerformanceObserver((list) => {
     const rows = list
       .getEntries()
-      .filter((entry) => new URL(entry.name).origin === origin)
+      .filter((entry) => new URL(entry.name).origin === origin())
       .filter((entry) => new URL(entry.name).pathname !== '/time')
       .map((entry) => toRow(entry, performance.timeOrigin));
     // A live channel never ends; the browser's own buffer of entries must not fill up.

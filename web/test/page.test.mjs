@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { Backoff } from '../src/backoff.js';
 import { bestOffset } from '../src/edge-time.js';
 import { tampered, textWithoutTokens, withoutTokens } from '../src/redact.js';
 import { toRow } from '../src/requests.js';
@@ -86,4 +87,12 @@ test('a flat line is drawn in the middle, not at an edge', () => {
   const path = linePath([4, 4, 4], { capacity: 3, floor: 0, minSpan: 1 });
   assert.equal(path, 'M0.0 24.0L120.0 24.0L240.0 24.0');
   assert.equal(linePath([4], { capacity: 3, floor: 0, minSpan: 1 }), '');
+});
+
+test('waits double up to half a minute, and begin anew after a success', () => {
+  const backoff = new Backoff();
+  const waits = Array.from({ length: 7 }, () => backoff.next());
+  assert.deepEqual(waits, [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
+  backoff.reset();
+  assert.equal(backoff.next(), 1_000);
 });

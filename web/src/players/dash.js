@@ -1,6 +1,7 @@
 import { MediaPlayer } from 'dashjs';
 
 /** @typedef {import('../player.js').Adapter} Adapter */
+/** @typedef {import('../player.js').Failure} Failure */
 
 export const name = 'dash.js';
 export const version = MediaPlayer().create().getVersion();
@@ -11,7 +12,7 @@ export const dialect = 'dash';
  *
  * @param {HTMLVideoElement} video
  * @param {string} url
- * @param {(error: { fatal: boolean, detail: string }) => void} onError
+ * @param {(error: Failure) => void} onError
  * @returns {Adapter}
  */
 export function open(video, url, onError) {
@@ -19,7 +20,11 @@ export function open(video, url, onError) {
   player.updateSettings({ streaming: { buffer: { bufferToKeep: 30 } } });
   const events = MediaPlayer.events;
   player.on(events.ERROR, ({ error }) => {
-    onError({ fatal: true, detail: String(error?.message ?? error?.code ?? 'unknown error') });
+    onError({
+      fatal: true,
+      detail: String(error?.message ?? error?.code ?? 'unknown error'),
+      status: error?.data?.response?.status,
+    });
   });
   // Without this, a failing edge would send the viewer's browser to a third party for the time.
   player.clearDefaultUTCTimingSources();

@@ -1,6 +1,8 @@
 import Hls from 'hls.js';
+import { Backoff } from '../backoff.js';
 
 /** @typedef {import('../player.js').Adapter} Adapter */
+/** @typedef {import('../player.js').Failure} Failure */
 
 /**
  * hls.js plays this many target durations behind the live edge. A channel that has just begun is
@@ -17,17 +19,29 @@ export const dialect = 'hls';
  *
  * @param {HTMLVideoElement} video
  * @param {string} url
- * @param {(error: { fatal: boolean, detail: string }) => void} onError
+ * @param {(error: Failure) => void} onError
  * @returns {Adapter}
  */
 export function open(video, url, onError) {
   const hls = new Hls({ backBufferLength: 30, liveDurationInfinity: true });
+  const backoff = new Backoff();
+  let retry = null;
+  // After a fatal error hls.js loads nothing until it is told to; at once, it would fail again at once.
+  const loadAgain = () => {
+    if (hls.levels.length > 0) hls.startLoad();
+    else hls.loadSource(url);
+  };
   hls.on(Hls.Events.ERROR, (_event, data) => {
-    onError({ fatal: data.fatal, detail: data.details });
-    if (!data.fatal) return;
-    if (data.type === Hls.ErrorTypes.NETWORK_ERROR) hls.startLoad();
-    else if (data.type === Hls.ErrorTypes.MEDIA_ERROR) hls.recoverMediaError();
+    const error = { fatal: data.fatal, detail: data.details, status: data.response?.code };
+    if (data.fatal && data.type === Hls.ErrorTypes.NETWORK_ERROR) {
+      error.retryInMs = backoff.next();
+      clearTimeout(retry);
+      retry = setTimeout(loadAgain, error.retryInMs);
+    }
+    onError(error);
+    if (data.fatal && data.type === Hls.ErrorTypes.MEDIA_ERROR) hls.recoverMediaError();
   });
+  hls.on(Hls.Events.FRAG_LOADED, () => backoff.reset());
   const ready = new Promise((done) => {
     hls.on(Hls.Events.LEVEL_UPDATED, (_event, { details }) => {
       const { live, totalduration, targetduration } = details;
@@ -53,6 +67,9 @@ export function open(video, url, onError) {
     toLive: () => {
       if (Number.isFinite(hls.liveSyncPosition)) video.currentTime = hls.liveSyncPosition;
     },
-    close: async () => hls.destroy(),
+    close: async () => {
+      clearTimeout(retry);
+      hls.destroy();
+    },
   };
 }

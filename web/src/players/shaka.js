@@ -1,6 +1,7 @@
 import shaka from 'shaka-player';
 
 /** @typedef {import('../player.js').Adapter} Adapter */
+/** @typedef {import('../player.js').Failure} Failure */
 
 export const name = 'Shaka Player';
 export const version = String(shaka.Player.version).replace(/^v/, '');
@@ -11,7 +12,7 @@ export const dialect = 'dash';
  *
  * @param {HTMLVideoElement} video
  * @param {string} url
- * @param {(error: { fatal: boolean, detail: string }) => void} onError
+ * @param {(error: Failure) => void} onError
  * @returns {Adapter}
  */
 export function open(video, url, onError) {
@@ -22,6 +23,7 @@ export function open(video, url, onError) {
     onError({
       fatal: detail.severity === shaka.util.Error.Severity.CRITICAL,
       detail: `error ${detail.code}`,
+      status: statusOf(detail),
     });
   });
   const load = async () => {
@@ -29,7 +31,7 @@ export function open(video, url, onError) {
     await player.load(url);
   };
   const ready = load().catch((error) => {
-    onError({ fatal: true, detail: `error ${error.code ?? error}` });
+    onError({ fatal: true, detail: `error ${error.code ?? error}`, status: statusOf(error) });
   });
 
   const tracks = () => player.getVariantTracks();
@@ -56,4 +58,9 @@ export function open(video, url, onError) {
     toLive: () => player.goToLive(),
     close: async () => player.destroy(),
   };
+}
+
+/** The HTTP status that a Shaka error carries, if any. */
+function statusOf({ code, data }) {
+  return code === shaka.util.Error.Code.BAD_HTTP_STATUS ? data[1] : undefined;
 }
