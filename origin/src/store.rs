@@ -51,6 +51,26 @@ impl Store {
         }
     }
 
+    /// Deletes everything of a channel, what no record names too.
+    pub(crate) async fn remove(&self, channel: &str) -> Result<(), Error> {
+        let mut folders = vec![Path::from_iter([channel])];
+        while let Some(folder) = folders.pop() {
+            let listing = self
+                .0
+                .list_with_delimiter(Some(&folder))
+                .await
+                .map_err(|error| failed("list", &folder, &error))?;
+            folders.extend(listing.common_prefixes);
+            for object in listing.objects {
+                match self.0.delete(&object.location).await {
+                    Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
+                    Err(error) => return Err(failed("delete", &object.location, &error)),
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Writes what a restart must know of a channel.
     pub(crate) async fn save(&self, record: &Record) -> Result<(), Error> {
         let path = Path::from_iter([record.name.as_str(), RECORD]);

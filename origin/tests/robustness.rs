@@ -138,3 +138,75 @@ async fn segments_that_last_next_to_nothing_do_not_fill_the_playlist_with_gaps()
     assert!(text.matches("#EXT-X-GAP").count() < 700, "{}", text.len());
     world.text("/live/demo/manifest.mpd").await;
 }
+
+#[tokio::test]
+async fn stray_objects_make_no_channel_and_channels_that_are_over_make_room() {
+    let mut world = World::with(|config| config.limits.channels = 1).await;
+    for channel in ["a", "b", "c"] {
+        let (status, _) = world
+            .put(&format!("/ingest/{channel}/v/1.m4s"), video(0, 8))
+            .await;
+        assert_eq!(status, StatusCode::PRECONDITION_FAILED);
+        let (status, _) = world
+            .put(&format!("/ingest/{channel}/v.m4s"), "junk, no media")
+            .await;
+        assert_eq!(status, StatusCode::BAD_REQUEST);
+        world
+            .must_put(&format!("/ingest/{channel}/x.mpd"), "<MPD type=\"static\"/>")
+            .await;
+    }
+    assert_eq!(world.text("/channels").await, "[]");
+    world.begin("demo").await;
+    world.slot("demo", FIRST).await;
+    world.slot("demo", FIRST + 1).await;
+    world
+        .must_put("/ingest/demo/x.mpd", "<MPD type=\"static\"/>")
+        .await;
+    world.clock.advance(179_000);
+    world.origin.sweep().await;
+    let (status, _) = world.put("/ingest/next/video/init.mp4", init(VIDEO)).await;
+    assert_eq!(
+        status,
+        StatusCode::TOO_MANY_REQUESTS,
+        "the ended channel can still be watched"
+    );
+    world.clock.advance(1_000);
+    world.origin.sweep().await;
+    world.must_put("/ingest/next/video/init.mp4", init(VIDEO)).await;
+    let left = |folder: &str| match std::fs::read_dir(world.folder.path().join(folder)) {
+        Ok(found) => found
+            .filter(|entry| entry.as_ref().unwrap().path().is_file())
+            .count(),
+        Err(_) => 0,
+    };
+    assert_eq!((left("demo"), left("demo/video"), left("demo/audio")), (0, 0, 0));
+    // A channel whose media never came goes too.
+    world.clock.advance(180_000);
+    world.origin.sweep().await;
+    world.restart().await;
+    assert_eq!(world.text("/channels").await, "[]");
+}
+
+#[tokio::test]
+async fn a_store_that_fails_costs_no_segment() {
+    let world = World::new().await;
+    world.begin("demo").await;
+    for slot in FIRST..FIRST + 2 {
+        world.slot("demo", slot).await;
+    }
+    // The track's folder is a file now, so that nothing can be written below it.
+    let folder = world.folder.path().join("demo/video");
+    std::fs::remove_dir_all(&folder).unwrap();
+    std::fs::write(&folder, "in the way").unwrap();
+    let mut body = Vec::new();
+    for slot in FIRST + 2..FIRST + 5 {
+        for part in 0..6 {
+            let time = slot * VIDEO_SEGMENT + part * 28_800;
+            body.extend(chunk(time, 8, part == 0));
+        }
+    }
+    let (status, text) = world.put("/ingest/demo/video.cmfv", body).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{text}");
+    let read = read_playlist(&world.text("/live/demo/video/index.m3u8").await);
+    assert_eq!(read.segments.iter().map(|s| s.duration).sum::<f32>(), 5.0 * 1.92);
+}

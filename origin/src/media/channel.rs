@@ -200,6 +200,26 @@ impl Channel {
         Swept { gone, is_changed }
     }
 
+    /// Whether nobody can want the channel any more: it has ended, and its window and retention are past; or
+    /// no media ever came.
+    pub fn is_over(&self, now: UnixMillis) -> bool {
+        let patience = i64::from(self.settings.window_s).saturating_mul(1_000);
+        let had_media = |track: &Track| {
+            track.last.is_some()
+                || track.held.is_some()
+                || !track.pending.is_empty()
+                || !track.entries.is_empty()
+        };
+        let since = if self.tracks.values().any(had_media) {
+            self.ended.map(|ended| ended.0.max(self.updated.0))
+        } else {
+            Some(self.began.unwrap_or_default().0)
+        };
+        since.is_some_and(|since| {
+            now.0.saturating_sub(since) >= patience.saturating_add(self.settings.retention_ms)
+        })
+    }
+
     /// The channel at this moment.
     pub fn snapshot(&self) -> Snapshot {
         let used = |epoch: &&Epoch| {

@@ -24,7 +24,7 @@ use crate::clock::SharedClock;
 use crate::cmaf::Limits;
 use crate::ingest::path::{ObjectName, is_channel_name};
 use crate::ingest::{self, Sniffed, Step};
-use crate::media::{Channel, Committed, Settings, Snapshot, TrackView};
+use crate::media::{Channel, Settings, Snapshot, TrackView};
 use crate::render::{dash, hls};
 use crate::store::Store;
 use crate::time::UnixMillis;
@@ -40,6 +40,8 @@ struct Inner {
     clock: SharedClock,
     store: Store,
     channels: RwLock<HashMap<String, Arc<Cell>>>,
+    /// Held to write while a channel's objects are deleted, so that none of its name begins meanwhile.
+    retiring: tokio::sync::RwLock<()>,
     pushes: Semaphore,
 }
 
@@ -103,6 +105,7 @@ impl Origin {
             clock,
             store,
             channels: RwLock::new(channels),
+            retiring: tokio::sync::RwLock::new(()),
             pushes,
         })))
     }
@@ -196,6 +199,30 @@ impl Origin {
                 }
             }
         }
+        self.retire(now).await;
+    }
+
+    /// Forgets channels that are over, with all that the store has of them.
+    async fn retire(&self, now: UnixMillis) {
+        let _alone = self.0.retiring.write().await;
+        let mut over = Vec::new();
+        {
+            let mut channels = self.0.channels.write().unwrap_or_else(PoisonError::into_inner);
+            channels.retain(|name, cell| {
+                // A request that holds the channel may be about to bring media.
+                let is_over = Arc::strong_count(cell) == 1 && cell.lock().is_over(now);
+                if is_over {
+                    over.push(name.clone());
+                }
+                !is_over
+            });
+        }
+        for channel in over {
+            tracing::info!(channel, "channel is over and forgotten");
+            if let Err(error) = self.0.store.remove(&channel).await {
+                tracing::warn!(channel, %error, "objects of a forgotten channel stay in the store");
+            }
+        }
     }
 
     /// The channel as its documents show it, now and at every change.
@@ -223,12 +250,8 @@ impl Origin {
             })
     }
 
-    fn cell_or_new(&self, channel: &str) -> Result<Arc<Cell>, Error> {
-        if !is_channel_name(channel) {
-            return Err(Error::ChannelName {
-                name: channel.chars().take(80).collect(),
-            });
-        }
+    async fn cell_or_new(&self, channel: &str) -> Result<Arc<Cell>, Error> {
+        let _none_retires = self.0.retiring.read().await;
         let mut channels = self.0.channels.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(cell) = channels.get(channel) {
             return Ok(Arc::clone(cell));
@@ -297,7 +320,11 @@ impl Origin {
                 key: "limits.pushes",
             });
         };
-        let cell = self.cell_or_new(channel)?;
+        if !is_channel_name(channel) {
+            return Err(Error::ChannelName {
+                name: channel.chars().take(80).collect(),
+            });
+        }
         let Some(name) = ObjectName::parse(rest) else {
             return Err(Error::UnknownPath {
                 path: format!("/ingest/{channel}/{rest}"),
@@ -321,8 +348,8 @@ impl Origin {
             }
         };
         match sniffed {
-            Sniffed::Manifest => self.take_manifest(&cell, head, body).await,
-            Sniffed::Media => self.take_media(&cell, &name, head.freeze(), body).await,
+            Sniffed::Manifest => self.take_manifest(channel, head, body).await,
+            Sniffed::Media => self.take_media(channel, &name, head.freeze(), body).await,
         }
     }
 
@@ -338,7 +365,7 @@ impl Origin {
         }
     }
 
-    async fn take_manifest(&self, cell: &Cell, mut text: BytesMut, body: &mut Body) -> Result<(), Error> {
+    async fn take_manifest(&self, channel: &str, mut text: BytesMut, body: &mut Body) -> Result<(), Error> {
         let limit = self.0.config.limits.manifest_bytes;
         while let Some(bytes) = self.next(body, text.len() as u64).await? {
             text.extend_from_slice(&bytes);
@@ -350,7 +377,10 @@ impl Origin {
                 });
             }
         }
-        if ingest::manifest_ends(&text) {
+        // Of a channel without media a manifest says nothing.
+        if ingest::manifest_ends(&text)
+            && let Ok(cell) = self.cell(channel)
+        {
             tracing::info!(
                 channel = cell.name,
                 "the sender's manifest says that the channel ended"
@@ -363,24 +393,13 @@ impl Origin {
 
     async fn take_media(
         &self,
-        cell: &Cell,
+        channel: &str,
         name: &ObjectName,
         head: Bytes,
         body: &mut Body,
     ) -> Result<(), Error> {
         let track = name.track.as_str();
         let limits = &self.0.config.limits;
-        {
-            let channel = cell.lock();
-            let limit = u64::from(limits.tracks);
-            if channel.track(track).is_none() && channel.tracks() as u64 >= limit {
-                return Err(Error::Limit {
-                    what: "one more track",
-                    limit,
-                    key: "limits.tracks",
-                });
-            }
-        }
         let bounds = Limits {
             init: limits.init_bytes,
             chunk: limits.segment_bytes,
@@ -390,19 +409,28 @@ impl Origin {
             ms => i64::from(ms) * 1_000_000,
         };
         let mut coming = ingest::Body::new(name.number, bounds, cut_after);
+        let mut cell = None;
         let mut steps = Vec::new();
         let mut next = Some(head);
+        let mut stored = Ok(());
         let ended = loop {
             let Some(bytes) = next else {
                 break coming.finish(self.0.clock.now(), &mut steps);
             };
             // Asked each time: the init segment may come on another connection after this body was opened.
-            coming.set_init(cell.lock().track(track).and_then(|track| track.init().cloned()));
+            if cell.is_none() {
+                cell = self.cell(channel).ok();
+            }
+            let init = cell
+                .as_ref()
+                .and_then(|cell| cell.lock().track(track).and_then(|track| track.init().cloned()));
+            coming.set_init(init);
             if let Err(error) = coming.push(&bytes, self.0.clock.now(), &mut steps) {
                 coming.abandon(&mut steps);
                 break Err(error);
             }
-            self.settle(cell, track, &mut steps).await?;
+            let settled = self.settle(channel, &mut cell, track, &mut steps).await?;
+            stored = stored.and(settled);
             match self.next(body, coming.received()).await {
                 Ok(bytes) => next = bytes,
                 Err(error) => {
@@ -411,54 +439,83 @@ impl Origin {
                 }
             }
         };
-        self.settle(cell, track, &mut steps).await?;
+        let settled = self.settle(channel, &mut cell, track, &mut steps).await?;
         ended.map_err(|error| match error {
             Error::NoInit { .. } => Error::NoInit {
                 track: track.to_owned(),
             },
             other => other,
-        })
+        })?;
+        stored.and(settled)
     }
 
-    /// Brings what a body completed into the channel, and what is new into the store.
-    async fn settle(&self, cell: &Cell, track: &str, steps: &mut Vec<Step>) -> Result<(), Error> {
+    /// Brings what a body completed into the channel, and what is new into the store. A channel begins with its
+    /// first init segment: stray objects make none.
+    ///
+    /// The inner result is the first failure of the store: what came after it was taken in all the same.
+    async fn settle(
+        &self,
+        channel: &str,
+        cell: &mut Option<Arc<Cell>>,
+        track: &str,
+        steps: &mut Vec<Step>,
+    ) -> Result<Result<(), Error>, Error> {
+        let mut write = Vec::new();
         for step in steps.drain(..) {
             let now = self.0.clock.now();
-            let done = match step {
-                Step::Init(init) => {
+            match (step, &mut *cell) {
+                (Step::Init(init), cell) => {
+                    let cell = match cell {
+                        Some(cell) => cell,
+                        None => cell.insert(self.cell_or_new(channel).await?),
+                    };
                     let (name, bytes) = (init.name(), init.bytes.clone());
-                    tracing::info!(
-                        channel = cell.name,
-                        track,
-                        codec = init.codec,
-                        init = name,
-                        "init segment"
-                    );
-                    let is_new = cell.change(|channel| channel.set_init(track, init, now));
-                    let write = is_new.then(|| (track.to_owned(), name, bytes));
-                    Committed {
-                        write: write.into_iter().collect(),
-                        verdict: None,
-                    }
+                    let codec = init.codec.clone();
+                    let limit = u64::from(self.0.config.limits.tracks);
+                    let is_new = cell.change(|channel| {
+                        let is_full = channel.track(track).is_none() && channel.tracks() as u64 >= limit;
+                        (!is_full).then(|| channel.set_init(track, init, now))
+                    });
+                    let Some(is_new) = is_new else {
+                        return Err(Error::Limit {
+                            what: "one more track",
+                            limit,
+                            key: "limits.tracks",
+                        });
+                    };
+                    tracing::info!(channel, track, codec, init = name, "init segment");
+                    write.extend(is_new.then(|| (track.to_owned(), name, bytes)));
                 }
-                Step::Segment(segment) => {
+                (Step::Segment(segment), Some(cell)) => {
                     let (start, span) = (segment.start, segment.span());
                     let done = cell.change(|channel| channel.commit(track, *segment, now));
                     let verdict = done.verdict;
-                    tracing::debug!(channel = cell.name, track, start, span, ?verdict, "segment");
-                    done
+                    tracing::debug!(channel, track, start, span, ?verdict, "segment");
+                    write.extend(done.write);
                 }
-                Step::End => {
-                    tracing::info!(channel = cell.name, track, "the sender ended the track");
+                (Step::End, Some(cell)) => {
+                    tracing::info!(channel, track, "the sender ended the track");
                     cell.change(|channel| channel.end(Some(track), now));
-                    Committed::default()
                 }
-            };
-            for (track, name, bytes) in done.write {
-                self.0.store.put(&cell.name, &track, &name, bytes).await?;
+                (Step::Segment(_) | Step::End, None) => {}
             }
         }
-        Ok(())
+        Ok(self.store_all(channel, write).await)
+    }
+
+    /// Writes objects of a channel, all that can be written.
+    ///
+    /// # Errors
+    /// [`Error::Store`] of the first that could not.
+    async fn store_all(&self, channel: &str, write: Vec<(String, String, Bytes)>) -> Result<(), Error> {
+        let mut outcome = Ok(());
+        for (track, name, bytes) in write {
+            if let Err(error) = self.0.store.put(channel, &track, &name, bytes).await {
+                tracing::error!(channel, track, name, %error, "object not stored: served from memory alone");
+                outcome = outcome.and(Err(error));
+            }
+        }
+        outcome
     }
 
     /// The next bytes of a body; `None` at its end.
