@@ -215,6 +215,8 @@ struct Conductor<'a> {
     tracks: Tracks,
     stats: Vec<Arc<TrackStats>>,
     clock: &'a dyn Clock,
+    /// Frame after the last one handed out.
+    sent_to: u64,
     /// Sample after the last one handed out.
     sound_to: u64,
     report: Report,
@@ -229,6 +231,7 @@ impl<'a> Conductor<'a> {
             report: Report::new(&stats, clock.now()),
             stats,
             clock,
+            sent_to: 0,
             sound_to: 0,
         }
     }
@@ -256,6 +259,21 @@ impl<'a> Conductor<'a> {
             }
             match pacer.pace(frame, self.clock.now()) {
                 Pace::Wait(time) => {
+                    if stop.load(Relaxed) && time > self.frames(self.grid.chunk_frames()) {
+                        // There is no chunk under way that would be whole soon.
+                        self.announce_end(self.sent_to);
+                        return Ok(());
+                    }
+                    if time > self.frames(self.grid.segment_frames() + self.grid.chunk_frames()) {
+                        let start = self.go_back(frame, source);
+                        end = end.map(|end| self.grid.chunk_end((start + end).saturating_sub(frame)));
+                        if let Some(end) = end {
+                            self.announce_end(end);
+                        }
+                        frame = start;
+                        picture = source.picture(frame)?;
+                        continue;
+                    }
                     self.clock.wait(time);
                     continue;
                 }
@@ -268,6 +286,7 @@ impl<'a> Conductor<'a> {
             }
             let captured = self.clock.now();
             self.send_picture(frame, &picture, shape, captured)?;
+            self.sent_to = frame + 1;
             let late = captured.since(self.grid.time(frame));
             self.send_sound(source, frame, late)?;
             frame += 1;
@@ -276,6 +295,10 @@ impl<'a> Conductor<'a> {
             self.report.at(captured, &self.stats);
         }
         Ok(())
+    }
+
+    fn frames(&self, count: u32) -> Duration {
+        self.grid.time(u64::from(count)).since(Utc(0))
     }
 
     fn next_segment_start(&self, frame: u64) -> u64 {
@@ -299,6 +322,21 @@ impl<'a> Conductor<'a> {
         let start = self.next_segment_start(to);
         self.restart_sound(start);
         source.resume_at(start);
+        start
+    }
+
+    /// The next frame is too far off for a pause between frames: the clock was set back. The stream goes on at the next
+    /// segment of the clock's new time, for with the old one the channel would be silent until that comes again.
+    fn go_back(&mut self, frame: u64, source: &mut dyn Source) -> u64 {
+        let now = self.clock.now();
+        let start = self.next_segment_start(self.grid.frame_at(now) + 1);
+        tracing::warn!(
+            seconds = self.grid.time(frame).since(now).as_secs_f64(),
+            "the clock was set back, going on at its new time"
+        );
+        self.restart_sound(start);
+        source.resume_at(start);
+        self.report = Report::new(&self.stats, now);
         start
     }
 

@@ -46,7 +46,7 @@ impl TestClock {
 impl Clock for TestClock {
     fn now(&self) -> Utc {
         if let Some((_, by)) = self.jump.get().filter(|(at, _)| self.now.get() >= *at) {
-            self.now.set(self.now.get() + by);
+            self.now.set(self.now.get().wrapping_add(by));
             self.jump.set(None);
         }
         Utc(self.now.get())
@@ -65,6 +65,7 @@ impl Clock for TestClock {
 struct Track {
     init: Bytes,
     segments: BTreeMap<u64, Vec<Bytes>>,
+    open: u64,
     ended: Vec<u64>,
 }
 
@@ -79,18 +80,14 @@ impl Sink for Keep {
         self.track.lock().unwrap().init = init;
     }
     fn begin(&mut self, number: u64) {
-        assert!(
-            self.track
-                .lock()
-                .unwrap()
-                .segments
-                .insert(number, Vec::new())
-                .is_none()
-        );
+        let mut track = self.track.lock().unwrap();
+        track.open = number;
+        assert!(track.segments.insert(number, Vec::new()).is_none());
     }
     fn chunk(&mut self, chunk: Bytes) {
         let mut track = self.track.lock().unwrap();
-        track.segments.last_entry().unwrap().get_mut().push(chunk);
+        let open = track.open;
+        track.segments.get_mut(&open).unwrap().push(chunk);
         let chunks: usize = track.segments.values().map(Vec::len).sum();
         if let Some((after, stop)) = &self.stop
             && chunks >= *after
@@ -100,7 +97,7 @@ impl Sink for Keep {
     }
     fn end(&mut self) {
         let mut track = self.track.lock().unwrap();
-        let number = *track.segments.last_key_value().unwrap().0;
+        let number = track.open;
         track.ended.push(number);
     }
     fn abort(&mut self) {
@@ -518,6 +515,78 @@ fn after_a_long_sleep_the_stream_goes_on_at_a_segment_of_the_grid() {
             &["-xerror", "-i", path.to_str().unwrap(), "-f", "null", "-"],
         );
     }
+}
+
+#[test]
+fn after_the_clock_was_set_back_the_stream_goes_on_at_its_new_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = TestClock::at(START);
+    let back = 3_600_000_000_000_u64;
+    clock
+        .jump
+        .set(Some((START.0 + 5_000_000_000, back.wrapping_neg())));
+    let film = film(folder.path(), Some(48_000));
+    let channel = run(
+        config(File {
+            input: Some(film.to_str().unwrap().to_owned()),
+            duration: Some(8.0),
+            ..File::default()
+        }),
+        &clock,
+        None,
+    );
+    assert!(
+        clock.now.get() < START.0,
+        "the old time was waited for: {}",
+        clock.now.get() - START.0
+    );
+    for name in channel.names() {
+        let numbers: Vec<_> = channel.segments(&name).into_keys().collect();
+        let holes = numbers.windows(2).filter(|pair| pair[1] > pair[0] + 1).count();
+        assert_eq!((holes, numbers.len() > 4), (1, true), "{name}: {numbers:?}");
+        for number in &numbers {
+            let start = channel.chunks(&name, *number)[0].0;
+            let timescale = if name == "audio" { 48_000 } else { 90_000 };
+            assert_eq!(start * 100, number * 192 * timescale);
+        }
+        let path = channel.write(&name, folder.path());
+        tool(
+            "ffmpeg",
+            &["-xerror", "-i", path.to_str().unwrap(), "-f", "null", "-"],
+        );
+    }
+}
+
+/// A clock that stands still and pulls the stop at the first wait.
+struct StuckClock(AtomicBool);
+
+impl Clock for StuckClock {
+    fn now(&self) -> Utc {
+        START
+    }
+
+    fn wait(&self, _: Duration) {
+        assert!(!self.0.swap(true, Relaxed), "waits on after the stop");
+    }
+
+    fn is_real(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn a_stop_does_not_wait_for_a_frame_that_is_far_off() {
+    selvedge_encoder::init_ffmpeg().unwrap();
+    let config = config(File::default());
+    let outputs = pipeline::tracks(&config).into_iter().map(|(name, _)| Output {
+        stats: Arc::new(TrackStats::new(name)),
+        sink: Box::new(Keep {
+            track: Arc::default(),
+            stop: None,
+        }),
+    });
+    let clock = StuckClock(AtomicBool::new(false));
+    pipeline::run(&config, outputs.collect(), &clock, &clock.0).unwrap();
 }
 
 #[test]

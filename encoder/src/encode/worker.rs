@@ -114,7 +114,10 @@ impl Rung {
     /// stays whole and on the grid. After a hole longer than a segment the stream goes on at the next segment instead.
     fn fill(&mut self, index: u64) -> Result<(), EncodeError> {
         let Some(next) = self.next else { return Ok(()) };
-        if index.saturating_sub(next) > u64::from(self.worker.settings.grid.segment_frames()) {
+        if index < next {
+            return self.go_back();
+        }
+        if index - next > u64::from(self.worker.settings.grid.segment_frames()) {
             self.segmenter.cut(&mut *self.worker.sink)?;
             return Ok(());
         }
@@ -124,6 +127,25 @@ impl Rung {
             let captured = shown.unwrap_or_else(|| self.worker.settings.grid.time(missing));
             self.encode(missing, captured)?;
         }
+        Ok(())
+    }
+
+    /// The clock was set back: encoders want times that grow, so a new one begins, with a header of its own.
+    fn go_back(&mut self) -> Result<(), EncodeError> {
+        self.encoder.finish();
+        self.drain();
+        let VideoWorker {
+            track,
+            settings,
+            encoders,
+            sink,
+            ..
+        } = &mut self.worker;
+        self.segmenter.cut(&mut **sink)?;
+        self.captures.clear();
+        self.next = None;
+        self.encoder = VideoEncoder::open_first(settings, encoders, track, &mut Vec::new())?;
+        sink.init(self.encoder.init());
         Ok(())
     }
 
