@@ -2,6 +2,7 @@
 
 mod support;
 
+use axum::body::Body;
 use axum::http::StatusCode;
 use support::*;
 
@@ -209,4 +210,117 @@ async fn a_store_that_fails_costs_no_segment() {
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{text}");
     let read = read_playlist(&world.text("/live/demo/video/index.m3u8").await);
     assert_eq!(read.segments.iter().map(|s| s.duration).sum::<f32>(), 5.0 * 1.92);
+}
+
+#[tokio::test]
+async fn a_segment_sent_again_by_a_sender_without_a_clock_is_no_restart() {
+    let world = World::new().await;
+    world.must_put("/ingest/ff/init-0.m4s", init(VIDEO)).await;
+    for slot in [0, 1, 2, 3, 1, 0, 4] {
+        world.clock.advance(1_920);
+        let path = format!("/ingest/ff/chunk-0-{slot:05}.m4s");
+        world.must_put(&path, video(slot * VIDEO_SEGMENT, 48)).await;
+    }
+    let text = world.text("/live/ff/0/index.m3u8").await;
+    assert!(!text.contains("DISCONTINUITY"), "{text}");
+    assert_eq!(read_playlist(&text).segments.len(), 5, "{text}");
+}
+
+fn cut(bytes: &[u8]) -> Body {
+    let pieces = [Ok(bytes.to_vec()), Err(std::io::Error::other("reset"))];
+    Body::from_stream(futures_util::stream::iter(pieces))
+}
+
+#[tokio::test]
+async fn a_graceful_stop_keeps_what_was_cut_off() {
+    let mut world = World::new().await;
+    world.begin("demo").await;
+    world.slot("demo", FIRST).await;
+    world.slot("demo", FIRST + 1).await;
+    let third = video((FIRST + 2) * VIDEO_SEGMENT, 48);
+    world.put("/ingest/demo/video/3.m4s", cut(&third[..700])).await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let stop = tokio::time::sleep(std::time::Duration::from_millis(50));
+    world.origin.clone().serve(listener, stop).await.unwrap();
+    world.restart().await;
+    let read = read_playlist(&world.text("/live/demo/video/index.m3u8").await);
+    assert_eq!(read.segments.last().unwrap().duration, 0.96);
+    let path = format!("/live/demo/video/{}", read.segments.last().unwrap().uri);
+    assert_eq!(world.get(&path, &[]).await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_stop_waits_for_the_push_whose_sender_is_gone() {
+    let world = World::new().await;
+    world.begin("demo").await;
+    let (send, receive) = tokio::sync::mpsc::unbounded_channel::<Vec<u8>>();
+    let body = futures_util::stream::unfold(receive, async |mut receive| {
+        let bytes = receive.recv().await?;
+        Some((Ok::<_, std::io::Error>(bytes), receive))
+    });
+    let request = axum::http::Request::put(format!("/ingest/demo/video/{FIRST}.m4s"));
+    let request = request.body(Body::from_stream(body)).unwrap();
+    let response = world.send(request);
+    // The connection goes, its task stays.
+    let gone = tokio::time::timeout(std::time::Duration::from_millis(20), response).await;
+    assert!(gone.is_err());
+    let closing = tokio::spawn({
+        let origin = world.origin.clone();
+        async move { origin.close().await }
+    });
+    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    assert!(!closing.is_finished());
+    send.send(video(FIRST * VIDEO_SEGMENT, 48)).unwrap();
+    drop(send);
+    closing.await.unwrap().unwrap();
+    let path = format!("demo/video/0-{}.m4s", FIRST * VIDEO_SEGMENT);
+    assert!(world.folder.path().join(path).exists());
+}
+
+#[tokio::test]
+async fn init_segments_live_as_long_as_the_media_that_needs_them() {
+    let world = World::with(|config| config.window_s = 10).await;
+    world.begin("demo").await;
+    for slot in FIRST..FIRST + 2 {
+        world.slot("demo", slot).await;
+    }
+    let playlist = world.text("/live/demo/video/index.m3u8").await;
+    let old = playlist
+        .split("URI=\"")
+        .nth(1)
+        .and_then(|rest| rest.split('"').next())
+        .unwrap();
+    let old = format!("/live/demo/video/{old}");
+    let sketch = Sketch { width: 848, ..VIDEO };
+    world.must_put("/ingest/demo/video/init.mp4", init(sketch)).await;
+    for slot in FIRST + 2..FIRST + 10 {
+        world.slot("demo", slot).await;
+    }
+    world.origin.sweep().await;
+    let segment = format!("/live/demo/video/0-{}.m4s", FIRST * VIDEO_SEGMENT);
+    assert_eq!(world.get(&segment, &[]).await.0, StatusCode::OK);
+    assert_eq!(world.get(&old, &[]).await.0, StatusCode::OK);
+    world.clock.advance(121_000);
+    world.origin.sweep().await;
+    assert_eq!(world.get(&old, &[]).await.0, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn media_that_waits_is_within_the_bounds_of_memory_and_leaves_the_store() {
+    let world = World::with(|config| config.limits.window_bytes = 2_500).await;
+    world.must_put("/ingest/demo/audio/init.mp4", init(AUDIO)).await;
+    world.must_put("/ingest/demo/video/init.mp4", init(VIDEO)).await;
+    // Sound alone has no grid until pictures come, and three segments are not enough without them.
+    for slot in FIRST..FIRST + 3 {
+        let path = format!("/ingest/demo/audio/{}.m4s", slot - FIRST);
+        world.must_put(&path, audio(slot * AUDIO_SEGMENT, 90)).await;
+    }
+    let stored = || {
+        let folder = std::fs::read_dir(world.folder.path().join("demo/audio")).unwrap();
+        folder.count()
+    };
+    assert_eq!(stored(), 4);
+    world.clock.advance(121_000);
+    world.origin.sweep().await;
+    assert_eq!(stored(), 3, "the init segment and what the bound leaves");
 }

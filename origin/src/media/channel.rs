@@ -131,9 +131,7 @@ impl Channel {
     /// Takes a segment that has come in.
     pub fn commit(&mut self, track: &str, segment: ClosedSegment, now: UnixMillis) -> Committed {
         let mut done = Committed::default();
-        let Some(state) = self.tracks.get_mut(track) else {
-            return done;
-        };
+        let state = self.tracks.entry(track.to_owned()).or_default();
         match state.held.take() {
             Some(held) if held.start != segment.start => {
                 self.commit_one(track, held, now, &mut done);
@@ -147,10 +145,18 @@ impl Channel {
             if let Some(state) = self.tracks.get_mut(track) {
                 state.held = Some(segment);
             }
+            self.bound_memory();
             Verdict::Held
         } else {
             Verdict::Dropped
         });
+        done
+    }
+
+    /// Lists what is held of segments that were cut off, for their senders may never say more.
+    pub fn release(&mut self, now: UnixMillis) -> Committed {
+        let mut done = Committed::default();
+        self.list_held(now, &mut done);
         done
     }
 
@@ -279,6 +285,12 @@ impl Channel {
         self.updated = now;
         let last = segment.last;
         if let Some(state) = self.tracks.get_mut(track) {
+            // A body that was long under way may need an init segment that was dropped meanwhile.
+            if state.keep_init(&segment.init) {
+                let init = &segment.init;
+                done.write
+                    .push((track.to_owned(), init.name(), init.bytes.clone()));
+            }
             // What comes after an end begins again, but for the last words of a sender that just said goodbye.
             let is_last_word = state.last.is_some_and(|last| {
                 last.epoch == ordinal && segment.start.saturating_sub(last.end) <= segment.duration / 2
@@ -301,10 +313,11 @@ impl Channel {
             state.pending.push((ordinal, segment));
             // Bounded for a track that never gets a grid (an event track pushed alone).
             if state.pending.len() > MAX_PENDING {
-                state.pending.remove(0);
+                state.expire_pending(&self.epochs, now.0.saturating_add(self.settings.retention_ms));
             }
         }
         self.establish_grid();
+        self.bound_memory();
         if last {
             self.end(Some(track), now);
         }
@@ -334,6 +347,15 @@ impl Channel {
         let ahead = current.is_some_and(|epoch| {
             epoch.wall(segment.start, segment.init.timescale) > now.as_nanos().saturating_add(FUTURE_NANOS)
         });
+        // Without a sender's clock, an object that is there already is told from a timeline that began again by
+        // the init segment that comes before one.
+        let is_known = current.is_some_and(|epoch| {
+            state.keeps(&segment_name(epoch, segment.start))
+                || state
+                    .pending
+                    .iter()
+                    .any(|(ordinal, waiting)| *ordinal == epoch.ordinal && waiting.start == segment.start)
+        });
         let contiguous =
             segment.start >= last.end && segment.start.saturating_sub(last.end) <= segment.duration / 2;
         let restarted = init_changed
@@ -343,6 +365,7 @@ impl Channel {
                     // The sender's clock says that this is old media: a late repeat, unless it is very late.
                     Some(true) => last.end - segment.start > segment.duration.saturating_mul(LATE_SEGMENTS),
                     Some(false) => segment.start <= last.start,
+                    None if is_known && !state.renewed => false,
                     None => segment.start < last.start || state.renewed && segment.start == last.start,
                 }
             } else {
@@ -689,30 +712,36 @@ impl Channel {
             }
         }
         self.expire_stale(self.updated);
-        let held = |track: &Track| track.media.values().map(|media| media.len() as u64).sum::<u64>();
-        let mut bytes: u64 = self.tracks.values().map(held).sum();
-        while bytes > self.settings.window_bytes {
-            let Some(largest) = self.tracks.values_mut().max_by_key(|track| held(track)) else {
-                return;
-            };
-            let oldest = largest
-                .entries
-                .iter()
-                .filter_map(Entry::segment)
-                .map(|segment| &segment.name);
-            let Some(oldest) = oldest
-                .into_iter()
-                .find(|name| largest.media.contains_key(*name))
-                .cloned()
-            else {
-                return;
-            };
-            bytes -= largest
-                .media
-                .remove(&oldest)
-                .map_or(0, |media| media.len() as u64);
-        }
         self.prune_epochs();
+    }
+
+    /// Lets media leave memory, the oldest of the largest track first, until the rest is within bounds.
+    fn bound_memory(&mut self) {
+        let until = self.updated.0.saturating_add(self.settings.retention_ms);
+        let mut bytes: u64 = self.tracks.values().map(Track::bytes).sum();
+        while bytes > self.settings.window_bytes {
+            let Some(largest) = self.tracks.values_mut().max_by_key(|track| track.bytes()) else {
+                return;
+            };
+            let before = largest.bytes();
+            let listed = largest.entries.iter().filter_map(Entry::segment);
+            let oldest = listed
+                .map(|segment| &segment.name)
+                .find(|name| largest.media.contains_key(*name))
+                .cloned();
+            if let Some(oldest) = oldest {
+                largest.media.remove(&oldest);
+            } else if !largest.pending.is_empty() {
+                largest.expire_pending(&self.epochs, until);
+            } else {
+                largest.held = None;
+            }
+            let freed = before.saturating_sub(largest.bytes());
+            if freed == 0 {
+                return;
+            }
+            bytes = bytes.saturating_sub(freed);
+        }
     }
 
     /// Lets the entries of tracks that fell behind leave the window of the channel; says whether any did.
@@ -834,11 +863,27 @@ impl Channel {
 }
 
 impl Track {
+    /// Lets go of the segment that has waited longest for the grid; it is in the store already.
+    fn expire_pending(&mut self, epochs: &[Epoch], until: i64) {
+        if self.pending.is_empty() {
+            return;
+        }
+        let (ordinal, segment) = self.pending.remove(0);
+        if let Some(epoch) = epochs.iter().find(|epoch| epoch.ordinal == ordinal) {
+            self.expired.push_back(Expired {
+                name: segment_name(epoch, segment.start),
+                init: segment.init.hash,
+                until: UnixMillis(until),
+            });
+        }
+    }
+
     fn expire_front(&mut self, until: i64) {
         if let Some(Entry::Segment(segment)) = self.entries.pop_front() {
             self.media.remove(&segment.name);
             self.expired.push_back(Expired {
                 name: segment.name,
+                init: segment.init,
                 until: UnixMillis(until),
             });
         }

@@ -48,6 +48,9 @@ pub(super) struct Place {
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub(super) struct Expired {
     pub(super) name: String,
+    /// Hash of the init segment that it needs.
+    #[serde(default)]
+    pub(super) init: u64,
     pub(super) until: UnixMillis,
 }
 
@@ -77,7 +80,8 @@ impl Track {
 
     /// Whether all its media has left the window.
     pub(super) fn is_past(&self) -> bool {
-        self.last.is_some() && self.entries.is_empty() && self.pending.is_empty() && self.held.is_none()
+        let had_media = self.last.is_some() || self.inits.is_empty();
+        had_media && self.entries.is_empty() && self.pending.is_empty() && self.held.is_none()
     }
 
     /// Whether all its media is past retention.
@@ -124,6 +128,27 @@ impl Track {
         true
     }
 
+    /// Takes an init segment that media brings along, in front of the current one; says whether it is new.
+    pub(super) fn keep_init(&mut self, init: &Arc<Init>) -> bool {
+        let is_new = self.inits.iter().all(|known| known.hash != init.hash);
+        if is_new {
+            self.inits.insert(0, Arc::clone(init));
+        }
+        is_new
+    }
+
+    /// Bytes of media in memory.
+    pub(super) fn bytes(&self) -> u64 {
+        let waiting = self.pending.iter().map(|(_, segment)| &segment.data);
+        let held = self.held.iter().map(|segment| &segment.data);
+        self.media
+            .values()
+            .chain(waiting)
+            .chain(held)
+            .map(|data| data.len() as u64)
+            .sum()
+    }
+
     /// Forgets init segments that nothing needs; returns their names.
     pub(super) fn drop_unused_inits(&mut self) -> Vec<String> {
         let mut dropped = Vec::new();
@@ -132,6 +157,7 @@ impl Track {
         let busy = |hash| {
             newest == Some(hash)
                 || entries.iter().any(|entry| entry.init() == hash)
+                || self.expired.iter().any(|expired| expired.init == hash)
                 || self.pending.iter().any(|(_, segment)| segment.init.hash == hash)
                 || self
                     .held

@@ -43,6 +43,8 @@ struct Inner {
     /// Held to write while a channel's objects are deleted, so that none of its name begins meanwhile.
     retiring: tokio::sync::RwLock<()>,
     pushes: Semaphore,
+    /// Tasks that take pushes: they outlive their connections.
+    tasks: watch::Sender<usize>,
 }
 
 /// A channel that many requests share.
@@ -107,6 +109,7 @@ impl Origin {
             channels: RwLock::new(channels),
             retiring: tokio::sync::RwLock::new(()),
             pushes,
+            tasks: watch::Sender::new(0),
         })))
     }
 
@@ -149,11 +152,15 @@ impl Origin {
             drain_time: Duration::from_secs(u64::from(limits.drain_s)),
             ..selvedge_listen::Limits::default()
         };
+        let (stop, mut stopped) = watch::channel(());
         let keeper = tokio::spawn({
             let origin = self.clone();
             async move {
-                loop {
-                    tokio::time::sleep(Duration::from_secs(1)).await;
+                // Stopped between two rounds alone: a save that is cut off would be lost.
+                while tokio::time::timeout(Duration::from_secs(1), stopped.changed())
+                    .await
+                    .is_err()
+                {
                     origin.sweep().await;
                     if let Err(error) = origin.save().await {
                         tracing::error!(%error, "state not saved; will try again");
@@ -162,8 +169,38 @@ impl Origin {
             }
         });
         selvedge_listen::serve(listener, self.router(), bounds, shutdown).await;
-        keeper.abort();
-        self.save().await
+        drop(stop);
+        if let Err(error) = keeper.await {
+            tracing::error!(%error, "the keeper of the store failed");
+        }
+        self.close().await
+    }
+
+    /// Lets pushes under way end, within `limits.drain_s`; lists what was cut off, for its sender may never say
+    /// more; and saves every channel. [`Origin::serve`] ends with it.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when media or state cannot be saved.
+    pub async fn close(&self) -> Result<(), Error> {
+        let drain = Duration::from_secs(u64::from(self.0.config.limits.drain_s));
+        let mut tasks = self.0.tasks.subscribe();
+        if tokio::time::timeout(drain, tasks.wait_for(|tasks| *tasks == 0))
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                pushes = *tasks.borrow(),
+                "pushes are still under way: left behind"
+            );
+        }
+        let mut outcome = Ok(());
+        for cell in self.cells() {
+            let now = self.0.clock.now();
+            let write = cell.change(|channel| channel.release(now)).write;
+            outcome = outcome.and(self.store_all(&cell.name, write).await);
+        }
+        let saved = self.save().await;
+        outcome.and(saved)
     }
 
     /// Saves every channel that changed since it was last saved.
@@ -534,6 +571,25 @@ impl Origin {
     }
 }
 
+/// A push in the count of those under way, for as long as it lives.
+struct Counted(Origin);
+
+impl Counted {
+    fn new(origin: &Origin) -> Self {
+        origin.0.tasks.send_modify(|tasks| *tasks += 1);
+        Self(origin.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0
+            .0
+            .tasks
+            .send_modify(|tasks| *tasks = tasks.saturating_sub(1));
+    }
+}
+
 async fn push(
     State(origin): State<Origin>,
     Path((channel, _)): Path<(String, String)>,
@@ -561,9 +617,11 @@ async fn push(
         .map_or("", |(_, rest)| rest);
     let rest = rest.to_owned();
     let mut body = request.into_body();
+    let counted = Counted::new(&origin);
     // In a task of its own: senders that close without waiting for the answer (ffmpeg does) must not cancel
     // what they sent.
     let taken = tokio::spawn(async move {
+        let _counted = counted;
         let taken = origin.take(&channel, &rest, &mut body).await;
         if let Err(error) = &taken {
             tracing::warn!(channel, object = rest, status = error.status().as_u16(), %error, "push refused");
