@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
         mpsc::{SyncSender, TrySendError, sync_channel},
     },
     thread::{self, JoinHandle},
@@ -141,12 +141,15 @@ type Thread = (String, JoinHandle<Result<(), EncodeError>>);
 struct Tracks {
     video: Vec<(SyncSender<VideoMessage>, Arc<TrackStats>)>,
     audio: Option<SyncSender<AudioMessage>>,
+    /// The frame that is handed out, while time passes by itself.
+    on_air: Arc<AtomicU64>,
 }
 
 fn start(config: &Config, outputs: Vec<Output>) -> Result<(Tracks, Vec<Thread>), PipelineError> {
     let mut tracks = Tracks {
         video: Vec::new(),
         audio: None,
+        on_air: Arc::default(),
     };
     let mut threads = Vec::new();
     let mut known = Vec::new();
@@ -162,6 +165,7 @@ fn start(config: &Config, outputs: Vec<Output>) -> Result<(Tracks, Vec<Thread>),
             settings,
             encoders: config.encoders.clone(),
             burn: config.burn,
+            on_air: Arc::clone(&tracks.on_air),
             stats: output.stats,
             sink: output.sink,
         };
@@ -359,6 +363,9 @@ impl<'a> Conductor<'a> {
         shape: Size,
         captured: Utc,
     ) -> Result<(), PipelineError> {
+        if self.clock.is_real() {
+            self.tracks.on_air.store(frame, Relaxed);
+        }
         for (track, stats) in &self.tracks.video {
             let message = VideoMessage::Frame {
                 index: frame,

@@ -2,7 +2,11 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, mpsc::Receiver},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+        mpsc::Receiver,
+    },
     time::Duration,
 };
 
@@ -46,6 +50,8 @@ pub(crate) struct VideoWorker {
     pub(crate) settings: VideoSettings,
     pub(crate) encoders: Vec<String>,
     pub(crate) burn: bool,
+    /// The frame that the conductor has reached; stays behind when nobody waits for the frames.
+    pub(crate) on_air: Arc<AtomicU64>,
     pub(crate) stats: Arc<TrackStats>,
     pub(crate) sink: Box<dyn Sink>,
 }
@@ -62,6 +68,7 @@ impl VideoWorker {
             canvas: Canvas::new(self.settings.size, self.burn),
             captures: VecDeque::new(),
             next: None,
+            resume_at: None,
             failures: 0,
             worker: self,
             encoder,
@@ -76,6 +83,9 @@ impl VideoWorker {
                     shape,
                     captured,
                 } => {
+                    if rung.is_behind(index)? {
+                        continue;
+                    }
                     rung.fill(index)?;
                     rung.canvas.show(&picture, shape, captured, index);
                     rung.encode(index, captured)?;
@@ -105,11 +115,43 @@ struct Rung {
     /// Frames in the encoder, with the time of their capture.
     captures: VecDeque<(u64, Utc)>,
     next: Option<u64>,
+    /// First frame to encode after the rung has fallen behind.
+    resume_at: Option<u64>,
     /// Failures since an encoder last gave something.
     failures: usize,
 }
 
 impl Rung {
+    /// Whether the frame at `index` is left out, for the encoder is slower than real time. Repeating what it misses would
+    /// cost it as much as the pictures do, so that it would never catch up: a rung that is later than [`MAX_LAG`] ends
+    /// its segment where it is and goes on at the next one.
+    fn is_behind(&mut self, index: u64) -> Result<bool, EncodeError> {
+        let grid = self.worker.settings.grid;
+        let segment = u64::from(grid.segment_frames());
+        let on_air = self.worker.on_air.load(Relaxed);
+        if grid.time(on_air).since(grid.time(index)) > MAX_LAG {
+            let start = on_air.div_ceil(segment) * segment;
+            if self.resume_at.replace(start).is_none() {
+                tracing::warn!(
+                    track = self.worker.track,
+                    frames = on_air - index,
+                    "encoder is slower than real time, going on at a later segment"
+                );
+                self.segmenter.cut(&mut *self.worker.sink)?;
+                self.next = None;
+            }
+        }
+        // A start that is further off than a segment was chosen before the clock was set back.
+        let near = |start: u64| start.saturating_sub(on_air) <= segment;
+        let early = self.resume_at.is_some_and(|start| index < start && near(start));
+        if early {
+            self.worker.stats.dropped(1);
+        } else {
+            self.resume_at = None;
+        }
+        Ok(early)
+    }
+
     /// Makes up for frames before `index` that did not come: the last picture is shown again, so that every segment
     /// stays whole and on the grid. After a hole longer than a segment the stream goes on at the next segment instead.
     fn fill(&mut self, index: u64) -> Result<(), EncodeError> {
@@ -326,9 +368,12 @@ impl AudioWorker {
     }
 }
 
+/// How far behind the conductor a rung may fall.
+const MAX_LAG: Duration = Duration::from_secs(1);
+
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
+    use std::sync::{Mutex, mpsc::sync_channel};
 
     use bytes::Bytes;
 
@@ -383,12 +428,14 @@ mod tests {
             canvas: Canvas::new(size, false),
             captures: VecDeque::new(),
             next: None,
+            resume_at: None,
             failures: 0,
             worker: VideoWorker {
                 track: "video".to_owned(),
                 settings,
                 encoders,
                 burn: false,
+                on_air: Arc::default(),
                 stats: Arc::default(),
                 sink: Box::new(log.clone()),
             },
@@ -403,6 +450,74 @@ mod tests {
         }
         let events = log.0.lock().unwrap().join(", ");
         assert_eq!(events, "begin 0, chunk, abort, init, begin 1, chunk, chunk, end");
+    }
+
+    /// Time goes on by so many frames with each chunk.
+    struct Slow(Log, Arc<AtomicU64>, u64);
+
+    impl Sink for Slow {
+        fn init(&mut self, init: Bytes) {
+            self.0.init(init);
+        }
+        fn begin(&mut self, number: u64) {
+            self.0.begin(number);
+        }
+        fn chunk(&mut self, chunk: Bytes) {
+            self.0.chunk(chunk);
+            self.1.fetch_add(self.2, Relaxed);
+        }
+        fn end(&mut self) {
+            self.0.end();
+        }
+        fn abort(&mut self) {
+            self.0.abort();
+        }
+    }
+
+    #[test]
+    fn a_rung_that_falls_behind_goes_on_at_a_segment_on_air() {
+        crate::init_ffmpeg().unwrap();
+        let size = Size {
+            width: 128,
+            height: 72,
+        };
+        let settings = VideoSettings {
+            size,
+            bit_rate: 100_000,
+            grid: Grid::new(25, 8, 4).unwrap(),
+            preset: "ultrafast".to_owned(),
+        };
+        let encoders = vec!["libx264".to_owned()];
+        let encoder = VideoEncoder::open_first(&settings, &encoders, "video", &mut Vec::new()).unwrap();
+        let (log, on_air, stats) = (Log::default(), Arc::new(AtomicU64::new(8)), Arc::default());
+        let worker = VideoWorker {
+            track: "video".to_owned(),
+            settings,
+            encoders,
+            burn: false,
+            on_air: Arc::clone(&on_air),
+            stats: Arc::clone(&stats),
+            sink: Box::new(Slow(log.clone(), on_air, 12)),
+        };
+        let picture = Arc::new(Picture::black(size));
+        let (sender, messages) = sync_channel(60);
+        for index in 0..60 {
+            let message = VideoMessage::Frame {
+                index,
+                picture: Arc::clone(&picture),
+                shape: size,
+                captured: Utc(0),
+            };
+            assert!(sender.try_send(message).is_ok());
+        }
+        drop(sender);
+        worker.run(encoder, &messages).unwrap();
+        // With 12 more frames on air for every 4 encoded, frame 12 is 44 - 12 frames late: 48 begins the next segment.
+        assert_eq!(
+            log.0.lock().unwrap().join(", "),
+            "init, begin 0, chunk, chunk, end, begin 1, chunk, end, begin 6, chunk, chunk, end, begin 7, chunk, end"
+        );
+        assert_eq!(stats.snapshot().dropped, 36);
     }
 
     #[test]
