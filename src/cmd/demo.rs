@@ -129,12 +129,15 @@ pub(crate) async fn run(args: Args, log_format: Option<LogFormat>) -> Result<(),
     let page = tokio::spawn(serve(page, shown.router(), Limits::default(), until(stopped)));
 
     let mut encoder = start_encoder(&args, origin_address, log_format)?;
+    // Held open for as long as the demo runs: waiting for a child would close it.
+    let leash = encoder.stdin.take();
     let outcome = tokio::select! {
         outcome = watch_over(&mut encoder, &shown, page_address) => outcome,
         () = stop_requested => Ok(()),
     };
 
     stop_encoder(encoder).await;
+    drop(leash);
     let _ = stop.send(true);
     let (origin, _edge, _page) = tokio::join!(origin, edge, page);
     let origin = origin.map_err(|error| Failure::run("the origin", error))?;
