@@ -761,6 +761,40 @@ fn a_film_does_not_play_the_hours_that_the_machine_slept() {
 }
 
 #[test]
+fn sound_that_changes_its_rate_in_the_middle_of_a_film_goes_on() {
+    selvedge_encoder::init_ffmpeg().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let film = folder.path().join("film.ts");
+    let mut joined = Vec::new();
+    for (rate, channels, start) in [("48000", "2", "0"), ("44100", "1", "2")] {
+        let part = folder.path().join(format!("{rate}.ts"));
+        let sound = format!("sine=frequency=440:sample_rate={rate}");
+        let mut arguments = vec!["-y", "-f", "lavfi", "-i", "color=black:size=64x36:rate=25"];
+        arguments.extend([
+            "-f", "lavfi", "-i", &sound, "-t", "2", "-c:a", "aac", "-ac", channels,
+        ]);
+        arguments.extend(["-c:v", "libx264", "-bf", "0", "-output_ts_offset", start]);
+        arguments.push(part.to_str().unwrap());
+        tool("ffmpeg", &arguments);
+        joined.extend(std::fs::read(part).unwrap());
+    }
+    std::fs::write(&film, joined).unwrap();
+    let grid = Grid::with_default_cadence(25).unwrap();
+    let mut source = FileSource::open(film.to_str().unwrap(), grid, Sound::Tone).unwrap();
+    let origin = 45_000_000_000;
+    let mut sound = vec![0.0; 1920 * 2];
+    let mut loudest = Vec::new();
+    for frame in origin..origin + 90 {
+        source.picture(frame).unwrap();
+        source.sound(grid.sample_of(frame), &mut sound).unwrap();
+        loudest.push(sound.iter().copied().fold(0.0, f32::max));
+    }
+    for part in [&loudest[10..40], &loudest[60..90]] {
+        assert!(part.iter().all(|peak| *peak > 0.05), "{loudest:?}");
+    }
+}
+
+#[test]
 fn a_film_without_sound_gets_the_tone_and_a_film_is_letterboxed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("film.mkv");

@@ -364,20 +364,11 @@ impl AudioTrack {
         if sound.channel_layout().is_empty() {
             sound.set_channel_layout(ChannelLayout::default(i32::from(sound.channels())));
         }
-        let resampler = match &mut self.resampler {
-            Some(resampler) => resampler,
-            none => none.insert(resampling::Context::get(
-                sound.format(),
-                sound.channel_layout(),
-                sound.rate(),
-                PACKED,
-                ChannelLayout::STEREO,
-                SAMPLE_RATE,
-            )?),
-        };
-        let room = sound.samples() * SAMPLE_RATE as usize / sound.rate().max(1) as usize + 1024;
-        let mut resampled = frame::Audio::new(PACKED, room, ChannelLayout::STEREO);
-        resampler.run(sound, &mut resampled)?;
+        let resampled = self.resample(sound).or_else(|_| {
+            // The sound changes its rate or its channels in the middle of the file: that wants a new resampler.
+            self.resampler = None;
+            self.resample(sound)
+        })?;
         let mut pairs = interleaved(&resampled);
         if let Some(time) = time {
             let at = pass as i64 + time * i64::from(SAMPLE_RATE) / 1_000_000_000;
@@ -393,6 +384,24 @@ impl AudioTrack {
         self.queue.extend(pairs);
         self.forget_surplus();
         Ok(())
+    }
+
+    fn resample(&mut self, sound: &frame::Audio) -> Result<frame::Audio, Ffmpeg> {
+        let resampler = match &mut self.resampler {
+            Some(resampler) => resampler,
+            none => none.insert(resampling::Context::get(
+                sound.format(),
+                sound.channel_layout(),
+                sound.rate(),
+                PACKED,
+                ChannelLayout::STEREO,
+                SAMPLE_RATE,
+            )?),
+        };
+        let room = sound.samples() * SAMPLE_RATE as usize / sound.rate().max(1) as usize + 1024;
+        let mut resampled = frame::Audio::new(PACKED, room, ChannelLayout::STEREO);
+        resampler.run(sound, &mut resampled)?;
+        Ok(resampled)
     }
 
     /// Makes the sound of a pass exactly as long as its pictures.
