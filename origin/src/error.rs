@@ -119,7 +119,9 @@ impl Error {
     /// The HTTP status that the peer gets.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::BadMedia(cmaf::Error::Muxed { .. }) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::BadMedia(cmaf::Error::Muxed { .. } | cmaf::Error::UnknownCodec { .. }) => {
+                StatusCode::UNSUPPORTED_MEDIA_TYPE
+            }
             Self::ChannelName { .. } | Self::BadMedia(_) | Self::BrokenBody { .. } => StatusCode::BAD_REQUEST,
             Self::UnknownChannel { .. }
             | Self::UnknownTrack { .. }
@@ -147,7 +149,9 @@ impl Error {
             Self::UnknownPath { .. } => "unknown-path",
             Self::Method { .. } => "method-not-allowed",
             Self::ChannelStarting { .. } => "channel-starting",
-            Self::BadMedia(cmaf::Error::Muxed { .. }) => "unsupported-media",
+            Self::BadMedia(cmaf::Error::Muxed { .. } | cmaf::Error::UnknownCodec { .. }) => {
+                "unsupported-media"
+            }
             Self::BadMedia(_) => "bad-media",
             Self::NoInit { .. } => "no-init",
             Self::Unsupported { .. } => "unsupported-media",
@@ -170,7 +174,9 @@ impl Error {
             Self::UnknownPath { .. } => "Nothing is served at this path.",
             Self::Method { .. } => "The method is not allowed here.",
             Self::ChannelStarting { .. } => "The channel is starting.",
-            Self::BadMedia(cmaf::Error::Muxed { .. }) => "The media is not supported.",
+            Self::BadMedia(cmaf::Error::Muxed { .. } | cmaf::Error::UnknownCodec { .. }) => {
+                "The media is not supported."
+            }
             Self::BadMedia(_) => "The body is not valid CMAF.",
             Self::NoInit { .. } => "The track has no init segment yet.",
             Self::Unsupported { .. } => "The media is not supported.",

@@ -89,8 +89,13 @@ impl Store {
         let mut channels = Vec::new();
         for folder in listing.common_prefixes {
             let path = folder.clone().join(RECORD);
-            let Some(json) = self.get_at(&path).await? else {
-                continue;
+            let json = match self.get_at(&path).await {
+                Ok(Some(json)) => json,
+                Ok(None) => continue,
+                Err(error) => {
+                    tracing::error!(%error, "channel record cannot be read: channel left out");
+                    continue;
+                }
             };
             let record = match serde_json::from_slice::<Record>(&json) {
                 Ok(record) if record.version == crate::media::RECORD_VERSION => record,
@@ -106,12 +111,12 @@ impl Store {
             let mut inits: BTreeMap<String, Vec<Init>> = BTreeMap::new();
             for (track, state) in &record.tracks {
                 for name in &state.inits {
-                    match self
-                        .get(&record.name, track, name)
-                        .await?
-                        .map(|bytes| Init::parse(&bytes))
-                    {
-                        Some(Ok(init)) => inits.entry(track.clone()).or_default().push(init),
+                    let found = self.get(&record.name, track, name).await;
+                    match found.map(|bytes| bytes.map(|bytes| Init::parse(&bytes))) {
+                        Ok(Some(Ok(init))) => inits.entry(track.clone()).or_default().push(init),
+                        Err(error) => {
+                            tracing::error!(channel = record.name, track, name, %error, "init segment is lost");
+                        }
                         _ => tracing::error!(channel = record.name, track, name, "init segment is lost"),
                     }
                 }

@@ -3,7 +3,7 @@
 mod support;
 
 use axum::body::Body;
-use axum::http::StatusCode;
+use axum::http::{Request, StatusCode};
 use support::*;
 
 #[tokio::test]
@@ -258,7 +258,7 @@ async fn a_stop_waits_for_the_push_whose_sender_is_gone() {
         let bytes = receive.recv().await?;
         Some((Ok::<_, std::io::Error>(bytes), receive))
     });
-    let request = axum::http::Request::put(format!("/ingest/demo/video/{FIRST}.m4s"));
+    let request = Request::put(format!("/ingest/demo/video/{FIRST}.m4s"));
     let request = request.body(Body::from_stream(body)).unwrap();
     let response = world.send(request);
     // The connection goes, its task stays.
@@ -323,4 +323,86 @@ async fn media_that_waits_is_within_the_bounds_of_memory_and_leaves_the_store() 
     world.clock.advance(121_000);
     world.origin.sweep().await;
     assert_eq!(stored(), 3, "the init segment and what the bound leaves");
+}
+
+#[tokio::test]
+async fn damaged_headers_cannot_break_the_documents() {
+    let world = World::new().await;
+    let mut odd = init(VIDEO);
+    let at = odd.windows(4).position(|name| name == b"avc1").unwrap();
+    odd[at..at + 4].copy_from_slice(b"a\"<&");
+    let (status, text) = world.put("/ingest/demo/video/init.mp4", odd).await;
+    assert_eq!(status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    assert!(text.contains("urn:selvedge:error:unsupported-media"), "{text}");
+    // A thousand million frames a second are no frame rate.
+    let sketch = Sketch {
+        timescale: 1_000_000_000,
+        sample: 1,
+        ..VIDEO
+    };
+    world.must_put("/ingest/fast/video/init.mp4", init(sketch)).await;
+    let now = NOON as u64 * 1_000_000;
+    for number in 0..3 {
+        let body = [styp(false), chunk(now + number, 1, true)].concat();
+        world
+            .must_put(&format!("/ingest/fast/video/{number}.m4s"), body)
+            .await;
+    }
+    let text = world.text("/live/fast/index.m3u8").await;
+    assert!(!text.contains("FRAME-RATE"), "{text}");
+}
+
+#[tokio::test]
+async fn a_path_that_is_not_utf_8_is_answered_with_a_problem_document() {
+    let world = World::new().await;
+    for path in [
+        "/live/%FF/index.m3u8",
+        "/live/demo/%FF/index.m3u8",
+        "/live/demo/video/%FF.m4s",
+    ] {
+        let (status, headers, body) = world.get(path, &[]).await;
+        assert_eq!(status, StatusCode::NOT_FOUND, "{path}");
+        assert_eq!(headers["content-type"], "application/problem+json");
+        assert!(String::from_utf8(body).unwrap().contains("unknown-path"));
+    }
+    let (status, text) = world.put("/ingest/%FF/video/init.mp4", init(VIDEO)).await;
+    assert_eq!(status, StatusCode::NOT_FOUND, "{text}");
+    assert!(text.contains("unknown-path"), "{text}");
+}
+
+#[tokio::test]
+async fn a_long_body_whose_name_ends_in_a_number_is_cut_all_the_same() {
+    let world = World::new().await;
+    let mut body = init(VIDEO);
+    for second in 0..90_u64 {
+        body.extend(chunk((NOON as u64 + second * 1_000) * 90, 25, true));
+    }
+    world.must_put("/ingest/demo/video-1.mp4", body).await;
+    let read = read_playlist(&world.text("/live/demo/video/index.m3u8").await);
+    assert!(read.segments.len() > 3, "{}", read.segments.len());
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_back_does_not_keep_the_origin_from_starting() {
+    let mut world = World::new().await;
+    world.begin("demo").await;
+    world.slot("demo", FIRST).await;
+    world.slot("demo", FIRST + 1).await;
+    world.origin.save().await.unwrap();
+    // Folders where objects should be cannot be read.
+    std::fs::create_dir_all(world.folder.path().join("odd/channel.json")).unwrap();
+    let folder = world.folder.path().join("demo/audio");
+    let inits = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let inits: Vec<_> = inits
+        .filter(|path| path.to_string_lossy().contains("init-"))
+        .collect();
+    for init in inits {
+        std::fs::remove_file(&init).unwrap();
+        std::fs::create_dir(&init).unwrap();
+    }
+    world.restart().await;
+    let text = world.text("/live/demo/index.m3u8").await;
+    assert!(text.contains("video/index.m3u8"), "{text}");
 }

@@ -332,7 +332,13 @@ fn codec(entry: &Box4<'_>, children_at: usize) -> Result<String, Error> {
             .as_ref()
             .and_then(audio_object)
             .unwrap_or_else(|| "mp4a.40.2".to_owned()),
-        _ => four,
+        _ if PLAIN_CODECS.contains(&&name) => four,
+        _ => {
+            return Err(Error::UnknownCodec {
+                name: FourCc(name),
+                at: entry.at,
+            });
+        }
     })
 }
 
@@ -412,3 +418,9 @@ fn audio_object(esds: &Box4<'_>) -> Option<String> {
     };
     Some(format!("mp4a.40.{audio_object}"))
 }
+
+/// Sample entries whose four characters are the whole codec string.
+const PLAIN_CODECS: [&[u8; 4]; 16] = [
+    b"ac-3", b"ec-3", b"ac-4", b"Opus", b"fLaC", b"alac", b"mha1", b"mhm1", b"dtsc", b"dtse", b"dtsh",
+    b"dtsl", b"dtsx", b"dvh1", b"dvhe", b"vp08",
+];

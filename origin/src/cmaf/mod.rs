@@ -73,6 +73,14 @@ pub enum Error {
         /// Bytes that did not come, at least.
         missing: u64,
     },
+    /// Well-formed, but of a codec that no document could name.
+    #[error("box '{name}' at byte {at}: this origin does not know the codec of sample entry '{name}'")]
+    UnknownCodec {
+        /// The sample entry's type, or the original format of a protected one.
+        name: FourCc,
+        /// Offset of the sample entry in the body.
+        at: u64,
+    },
     /// Well-formed, but more tracks than one.
     #[error(
         "box '{name}' at byte {at}: {count} tracks in one object: push each track by itself (CMAF is not muxed)"

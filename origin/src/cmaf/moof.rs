@@ -10,8 +10,6 @@ pub struct Fragment {
     pub track_id: u32,
     /// `tfdt`: decode time of the first sample in the track's timescale.
     pub decode_time: u64,
-    /// Whether `tfdt` had only 32 bits, so that it wraps.
-    pub wraps: bool,
     /// Number of samples.
     pub samples: u64,
     /// Sum of the durations that the fragment names itself.
@@ -103,8 +101,7 @@ fn traf(found: &Box4<'_>) -> Result<Fragment, Error> {
             b"tfhd" => defaults = tfhd(&child, &mut fragment)?,
             b"tfdt" => {
                 has_time = true;
-                fragment.wraps = child.version()? == 0;
-                fragment.decode_time = if fragment.wraps {
+                fragment.decode_time = if child.version()? == 0 {
                     u64::from(child.u32(12)?)
                 } else {
                     child.u64(12)?

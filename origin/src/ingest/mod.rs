@@ -62,7 +62,7 @@ pub struct Body {
     open: Option<OpenSegment>,
     number: Option<u64>,
     /// Cut at sync samples after this long, in nanoseconds: for bodies that carry more than one segment.
-    cut_after: Option<i64>,
+    cut_after: i64,
     segment_limit: u64,
     received: u64,
     had_media: bool,
@@ -71,14 +71,18 @@ pub struct Body {
 
 impl Body {
     /// A body at its start. `number` is the one in the object's name: a body without one may carry many
-    /// segments and is cut at sync samples after `cut_after` nanoseconds.
+    /// segments and is cut at sync samples after `cut_after` nanoseconds. One with a number is a segment, unless
+    /// it is many times as long: `video-1.mp4` may be a track's name.
     pub fn new(number: Option<u64>, limits: Limits, cut_after: i64) -> Self {
         Self {
             reader: Reader::new(limits),
             init: None,
             open: None,
             number,
-            cut_after: number.is_none().then_some(cut_after),
+            cut_after: match number {
+                None => cut_after,
+                Some(_) => cut_after.saturating_mul(LONG_BODY).min(LONG_BODY_NANOS),
+            },
             segment_limit: limits.chunk,
             received: 0,
             had_media: false,
@@ -168,13 +172,11 @@ impl Body {
             let half = crate::time::ticks_to_nanos(half.cast_signed(), init.timescale);
             syncs && open.span().saturating_add(half) >= after
         };
-        if self
-            .open
-            .as_ref()
-            .zip(self.cut_after)
-            .is_some_and(|(open, after)| is_full(open, after) || open.leaves_hole_before(chunk))
-        {
+        if self.open.as_ref().is_some_and(|open| {
+            is_full(open, self.cut_after) || self.number.is_none() && open.leaves_hole_before(chunk)
+        }) {
             self.close(true, steps);
+            self.number = None;
         }
         let outcome = match &mut self.open {
             Some(open) if open.length().saturating_add(chunk.bytes.len() as u64) > self.segment_limit => {
@@ -197,6 +199,11 @@ impl Body {
         })
     }
 }
+
+/// A numbered body this many times as long as a segment carries more than one.
+const LONG_BODY: i64 = 8;
+/// So does one that is longer than this.
+const LONG_BODY_NANOS: i64 = 30_000_000_000;
 
 #[cfg(test)]
 mod tests {

@@ -25,22 +25,25 @@ impl ObjectName {
             .filter(|part| !part.is_empty() && inside(part, "Switching").is_none())
             .collect();
         let file = folders.pop()?;
+        // `Streams(track)/<n>` is an object inside the track. All folders count: `en/audio` is not `fr/audio`.
+        let folders: Vec<&str> = folders
+            .iter()
+            .map(|folder| inside(folder, "Streams").map_or(*folder, |track| stem_of(track).0))
+            .collect();
+        let folder = (!folders.is_empty()).then(|| folders.join("-"));
         if let Some(track) = inside(file, "Streams") {
             let (stem, _) = stem_of(track);
-            return Some(Self {
-                track: clean(stem)?,
-                number: None,
-            });
+            let track = match folder {
+                Some(folder) => clean(&format!("{folder}-{stem}"))?,
+                None => clean(stem)?,
+            };
+            return Some(Self { track, number: None });
         }
-        // `Streams(track)/<n>` is an object inside the track.
-        let folder = folders
-            .last()
-            .map(|folder| inside(folder, "Streams").map_or(*folder, |track| stem_of(track).0));
         let (stem, _) = stem_of(file);
         let (name, is_init) = without_role(stem);
         let (name, number) = if is_init { (name, None) } else { split_number(name) };
         let track = match (folder, name) {
-            (Some(folder), "") => clean(folder)?,
+            (Some(folder), "") => clean(&folder)?,
             (Some(folder), name) => clean(&format!("{folder}-{name}"))?,
             (None, "") => "main".to_owned(),
             (None, name) => clean(name)?,
@@ -171,6 +174,10 @@ mod tests {
             ("stream_0_init.mp4", "stream_0", None),
             ("stream_0_00007.m4s", "stream_0", Some(7)),
             ("video-720p.cmfv", "video-720p", None),
+            ("en/audio/1.m4s", "en-audio", Some(1)),
+            ("fr/audio/init.mp4", "fr-audio", None),
+            ("fr/Streams(audio.cmfa)", "fr-audio", None),
+            ("fr/Streams(audio.cmfa)/3.m4s", "fr-audio", Some(3)),
         ];
         for (path, track, number) in cases {
             let name = ObjectName::parse(path).unwrap();

@@ -667,7 +667,7 @@ impl Channel {
                 track,
                 duration_ms = segment.span() / 1_000_000,
                 target_duration_s = grid.target_duration_s,
-                "segment is longer than the target duration: set `target_duration_s` for this encoder"
+                "segment is longer than the target duration, which stays: set `target_duration_s` for this encoder and push to a new channel"
             );
         }
         let name = segment_name(epoch, segment.start);
@@ -915,6 +915,9 @@ fn frame_rate(track: &Track) -> Option<(u64, u64)> {
     while b != 0 {
         (a, b) = (b, a % b);
     }
+    if rate / per.max(1) > MAX_FRAME_RATE {
+        return None;
+    }
     // A ragged fraction is a variable frame rate, or a first segment that was cut unevenly.
     (per / a <= 1001).then_some((rate / a, per / a))
 }
@@ -958,3 +961,5 @@ const JOIN_NANOS: i64 = 30_000_000_000;
 const MAX_PENDING: usize = 64;
 /// Gaps that one hole may leave in a playlist.
 const MAX_GAPS: u64 = 4096;
+/// More frames a second than this are a damaged timescale.
+const MAX_FRAME_RATE: u64 = 1_000;

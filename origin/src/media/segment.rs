@@ -142,7 +142,6 @@ pub struct OpenSegment {
     samples: u64,
     prft: Option<Prft>,
     last: bool,
-    wraps: bool,
     parts: Vec<Part>,
     chunks: Vec<Bytes>,
     length: u64,
@@ -198,7 +197,6 @@ impl OpenSegment {
             samples: 0,
             prft: chunk.prft,
             last: false,
-            wraps: chunk.fragment.wraps,
             parts: Vec::new(),
             chunks: Vec::new(),
             length: 0,
@@ -280,7 +278,6 @@ impl OpenSegment {
             samples: self.samples,
             prft: self.prft,
             last: self.last,
-            wraps: self.wraps,
             whole,
             parts: self.parts,
             data,
@@ -307,8 +304,6 @@ pub struct ClosedSegment {
     pub prft: Option<Prft>,
     /// It carried the brand `lmsg`.
     pub last: bool,
-    /// Its decode time has only 32 bits.
-    pub wraps: bool,
     /// The sender ended it, rather than the connection.
     pub whole: bool,
     /// Its parts, in order.

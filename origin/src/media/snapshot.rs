@@ -48,11 +48,6 @@ pub struct TrackView {
 }
 
 impl Snapshot {
-    /// The epoch of that ordinal.
-    pub fn epoch(&self, ordinal: u32) -> Option<&Epoch> {
-        self.epochs.iter().find(|epoch| epoch.ordinal == ordinal)
-    }
-
     /// The track of that name.
     pub fn track(&self, name: &str) -> Option<&TrackView> {
         self.tracks.iter().find(|track| track.name == name)
@@ -66,15 +61,6 @@ impl Snapshot {
             .filter(bare)
             .map(|track| track.name.as_str())
             .collect()
-    }
-
-    /// Wall time of the newest media's end.
-    pub fn edge(&self) -> Option<UnixMillis> {
-        let ends = self
-            .tracks
-            .iter()
-            .filter_map(|track| track.entries.last().map(Entry::end));
-        ends.max().map(|nanos| UnixMillis(0).plus_nanos(nanos))
     }
 }
 

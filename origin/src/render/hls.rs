@@ -97,7 +97,7 @@ fn write_stream(
         write!(text, ",RESOLUTION={}x{}", init.width, init.height)?;
     }
     if let Some((rate, per)) = track.frame_rate {
-        let thousandths = (rate * 1000 + per / 2) / per;
+        let thousandths = rate.saturating_mul(1000).saturating_add(per / 2) / per.max(1);
         write!(
             text,
             ",FRAME-RATE={}.{:03}",

@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, Request, State};
+use axum::extract::{FromRequestParts, Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use bytes::{Bytes, BytesMut};
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS};
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use http_body_util::BodyExt as _;
 use tokio::net::TcpListener;
@@ -571,6 +572,21 @@ impl Origin {
     }
 }
 
+/// The parts of a path. One that is not UTF-8 is a path like any other that is not served.
+struct Named<T>(T);
+
+impl<S: Send + Sync, T: serde::de::DeserializeOwned + Send> FromRequestParts<S> for Named<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
+        let path = Path::from_request_parts(parts, state).await;
+        path.map(|Path(names)| Self(names))
+            .map_err(|_| Error::UnknownPath {
+                path: parts.uri.path().to_owned(),
+            })
+    }
+}
+
 /// A push in the count of those under way, for as long as it lives.
 struct Counted(Origin);
 
@@ -592,7 +608,7 @@ impl Drop for Counted {
 
 async fn push(
     State(origin): State<Origin>,
-    Path((channel, _)): Path<(String, String)>,
+    Named((channel, _)): Named<(String, String)>,
     request: Request,
 ) -> Response {
     match *request.method() {
@@ -640,7 +656,7 @@ async fn push(
 
 async fn multivariant(
     State(origin): State<Origin>,
-    Path(channel): Path<String>,
+    Named(channel): Named<String>,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
     let snapshot = origin.ready(&channel)?;
@@ -650,7 +666,7 @@ async fn multivariant(
 
 async fn playlist(
     State(origin): State<Origin>,
-    Path((channel, track)): Path<(String, String)>,
+    Named((channel, track)): Named<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
     let snapshot = origin.ready(&channel)?;
@@ -662,7 +678,7 @@ async fn playlist(
 
 async fn manifest(
     State(origin): State<Origin>,
-    Path(channel): Path<String>,
+    Named(channel): Named<String>,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
     let snapshot = origin.ready(&channel)?;
@@ -672,7 +688,7 @@ async fn manifest(
 
 async fn media(
     State(origin): State<Origin>,
-    Path((channel, track, name)): Path<(String, String, String)>,
+    Named((channel, track, name)): Named<(String, String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
     let cell = origin.cell(&channel)?;
