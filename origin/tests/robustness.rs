@@ -4,6 +4,7 @@ mod support;
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
+use selvedge_origin::time::UnixMillis;
 use support::*;
 
 #[tokio::test]
@@ -405,4 +406,27 @@ async fn what_cannot_be_read_back_does_not_keep_the_origin_from_starting() {
     world.restart().await;
     let text = world.text("/live/demo/index.m3u8").await;
     assert!(text.contains("video/index.m3u8"), "{text}");
+}
+
+#[tokio::test]
+async fn after_a_long_silence_no_track_is_missing_while_the_first_is_back() {
+    let world = World::new().await;
+    world.begin("demo").await;
+    world.slot("demo", FIRST).await;
+    world.slot("demo", FIRST + 1).await;
+    let slot = FIRST + 300;
+    world.clock.set(UnixMillis(((slot + 1) * 1_920) as i64));
+    let path = format!("/ingest/demo/video/{slot}.m4s");
+    world.must_put(&path, video(slot * VIDEO_SEGMENT, 48)).await;
+    world.origin.sweep().await;
+    let text = world.text("/live/demo/index.m3u8").await;
+    assert!(text.contains("audio/index.m3u8"), "{text}");
+    for slot in slot..slot + 40 {
+        world.slot("demo", slot).await;
+    }
+    for track in ["video", "audio"] {
+        let read = read_playlist(&world.text(&format!("/live/demo/{track}/index.m3u8")).await);
+        assert_eq!(read.media_sequence + read.segments.len() as u64, slot + 40);
+        assert!(read.segments.len() <= 32, "{}", read.segments.len());
+    }
 }

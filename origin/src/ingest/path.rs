@@ -3,6 +3,7 @@
 //! The patterns of DASH-IF live media ingest and of what encoders really send:
 //! `Streams(<track>.cmfv)`, `Switching(<set>)/Streams(<track>)`, `<track>/init.mp4` and `<track>/<n>.m4s`,
 //! `init-stream0.m4s` and `chunk-stream0-00001.m4s`, `init.mp4` and `seg_00001.m4s`.
+//! Folders are part of the track's name, joined with `-`: `fr/audio/1.m4s` belongs to `fr-audio`.
 //! What the object is, its bytes say; a name is never trusted for that.
 
 /// What an object's path says.

@@ -72,6 +72,8 @@ pub struct Channel {
     ended: Option<UnixMillis>,
     updated: UnixMillis,
     began: Option<UnixMillis>,
+    /// When media came again after a silence as long as the window.
+    resumed: UnixMillis,
 }
 
 impl Channel {
@@ -87,6 +89,7 @@ impl Channel {
             ended: None,
             updated: UnixMillis(0),
             began: None,
+            resumed: UnixMillis(0),
         }
     }
 
@@ -191,7 +194,8 @@ impl Channel {
             );
         }
         self.tracks.retain(|name, track| {
-            let is_over = track.is_over();
+            // Events and captions come when there are some: their init segments wait for them.
+            let is_over = track.is_over() && (track.is_listed() || track.inits.is_empty());
             if is_over {
                 tracing::info!(
                     channel = self.name,
@@ -282,6 +286,9 @@ impl Channel {
             segment_name(epoch, segment.start),
             segment.data.clone(),
         ));
+        if now.0.saturating_sub(self.updated.0) > i64::from(self.settings.window_s) * 1_000 {
+            self.resumed = now;
+        }
         self.updated = now;
         let last = segment.last;
         if let Some(state) = self.tracks.get_mut(track) {
@@ -746,6 +753,10 @@ impl Channel {
 
     /// Lets the entries of tracks that fell behind leave the window of the channel; says whether any did.
     fn expire_stale(&mut self, now: UnixMillis) -> bool {
+        // After a silence all tracks are behind until each has had its next segment.
+        if now.0.saturating_sub(self.resumed.0) < i64::from(self.settings.window_s) * 1_000 {
+            return false;
+        }
         let entries = || self.tracks.values().flat_map(|track| &track.entries);
         let Some(newest) = entries().map(Entry::epoch).max() else {
             return false;
@@ -858,6 +869,7 @@ impl Channel {
             ended: record.ended,
             updated: record.updated,
             began: record.began,
+            resumed: UnixMillis(0),
         }
     }
 }

@@ -14,6 +14,8 @@
 //!   everything before has left the playlist anyway, so the numbers jump and no player sees a break in them.
 //! * The target duration is set when the channel begins (nominal + 20 %, rounded, or the longest segment so
 //!   far) and stays.
+//! * A track that falls a window behind the others leaves the documents, and is forgotten with its objects once
+//!   their retention is over; when it comes again its numbers go on.
 //! * A segment cut off with its connection is held until the sender's next word: sent again it is replaced,
 //!   otherwise it is listed short.
 
