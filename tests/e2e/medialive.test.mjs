@@ -20,6 +20,12 @@ const CHANNEL = 'medialive';
 /** 37 frames of the first, cut segment and 48 of each of three more, at 25 a second. */
 const LENGTH_SECONDS = (37 + 3 * 48) / 25;
 
+/**
+ * The recording's sound is 40 ms longer than its picture. On a busy machine dash.js 5.2.1 then steps back half a
+ * second at the end and stands there: every picture was shown all the same.
+ */
+const isDone = (now) => now.frames >= LENGTH_SECONDS * 25 && now.duration - now.currentTime < 1;
+
 const vectors = process.env.SELVEDGE_VECTORS;
 const skip = vectors ? false : 'SELVEDGE_VECTORS is not set: the recorded vectors are not here';
 if (skip) console.log(`skipped: ${skip}`);
@@ -64,7 +70,7 @@ describe('what MediaLive pushes plays to its end', { skip }, () => {
         `${player} plays to the end`,
         async () => {
           const now = await look(page);
-          return now.ended ? now : null;
+          return now.ended || isDone(now) ? now : null;
         },
         30_000,
       ).catch(async (error) => {
