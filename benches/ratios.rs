@@ -173,13 +173,12 @@ fn token_not_yet_seen() {
     );
     let token = token();
     let uri = RequestUri::parse("https", "e", "/live/c/v/index.m3u8", None).unwrap();
-    let request = selvedge_token::Request {
-        method: "GET",
-        uri: &uri,
-    };
+    let request = selvedge_token::Request::new("GET", &uri);
     let ours = || {
         verifier
             .admit(&verifier.authenticate(&token).unwrap(), &request, NOW)
+            .unwrap()
+            .settle(&[])
             .unwrap()
     };
     row(

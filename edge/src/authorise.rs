@@ -26,15 +26,13 @@ pub(crate) fn authorise(
     routed: RoutedResource,
     now: UnixMillis,
 ) -> Result<Authorised, Problem> {
-    let request = Request {
-        method: routed.method.as_str(),
-        uri: &routed.uri,
-    };
+    let request = Request::new(routed.method.as_str(), &routed.uri);
     let mut refused: Option<Refusal> = None;
     for (carrier, token) in &routed.carried.tokens {
         let verdict = verifier.authenticate(token).and_then(|authentic| {
             verifier
-                .admit(&authentic, &request, now)
+                .admit(&authentic, &request, now)?
+                .settle(&[])
                 .map(|_admitted| authentic)
         });
         match verdict {

@@ -97,6 +97,7 @@ impl Site {
         let policy = Policy {
             issuers: self.issuers.clone(),
             audiences: self.audiences.clone(),
+            ..Policy::default()
         };
         Ok(Verifier::new(keys, policy))
     }

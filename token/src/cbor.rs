@@ -42,6 +42,11 @@ impl<'a> Reader<'a> {
         self.at
     }
 
+    /// The bytes between this position and a later one of the same document.
+    pub(crate) fn until(&self, later: &Self) -> &'a [u8] {
+        self.input.get(self.at..later.at).unwrap_or_default()
+    }
+
     /// Reads the next item's head, and its content where it is a string.
     pub(crate) fn next(&mut self) -> Result<Item<'a>, Refusal> {
         let start = self.at;

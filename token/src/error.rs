@@ -51,7 +51,7 @@ pub enum Refusal {
         /// What was expected.
         what: &'static str,
     },
-    /// A claim that restricts requests and that this version cannot evaluate.
+    /// A claim that restricts requests and that this recipient does not evaluate.
     #[error("claim {claim} restricts the request in a way that is not evaluated here")]
     UnsupportedClaim {
         /// The claim.
@@ -69,8 +69,8 @@ pub enum Refusal {
         /// `nbf`, rounded down to seconds.
         nbf: i64,
     },
-    /// `iss` is absent or not trusted.
-    #[error("the issuer is absent or not trusted")]
+    /// `iss` is absent, not trusted, or not one that the key may speak for.
+    #[error("the issuer is absent, not trusted, or not one of the key's")]
     Issuer,
     /// No element of `aud` is an identity of this recipient.
     #[error("the token is for another audience")]
@@ -84,6 +84,25 @@ pub enum Refusal {
         /// The first component that did not match.
         component: Component,
     },
+    /// Another restriction does not hold for the request: its header fields, its network, its place, its
+    /// transport, or a composite of claims.
+    #[error("the request is not what claim {claim} admits")]
+    Restricted {
+        /// The claim.
+        claim: Label,
+    },
+    /// A claim asks for what this recipient does not know of the request: nothing is admitted by ignorance.
+    #[error("claim {claim} cannot be judged: what it asks for is not known here")]
+    Unanswerable {
+        /// The claim.
+        claim: Label,
+    },
+    /// `catpor`: the token drew a bad lot, now or before.
+    #[error("the token drew a bad lot (catpor)")]
+    Barred,
+    /// `catreplay`: the token was presented before and may be used once.
+    #[error("the token was presented before and may be used once")]
+    Replayed,
 }
 
 impl Refusal {
@@ -96,9 +115,71 @@ impl Refusal {
             | Self::Audience
             | Self::Method
             | Self::Uri { .. }
-            | Self::UnsupportedClaim { .. } => Class::OutOfScope,
-            _ => Class::Invalid,
+            | Self::UnsupportedClaim { .. }
+            | Self::Restricted { .. }
+            | Self::Unanswerable { .. }
+            | Self::Barred
+            | Self::Replayed => Class::OutOfScope,
+            Self::TooLong { .. }
+            | Self::NotBase64Url
+            | Self::Cbor { .. }
+            | Self::Cose { .. }
+            | Self::UnknownKey { .. }
+            | Self::AlgorithmMismatch
+            | Self::BadSignature
+            | Self::MalformedClaim { .. } => Class::Invalid,
         }
+    }
+
+    /// The reason as a stable word for logs, metrics and other programs. The list is closed: a reason never
+    /// holds anything of the token.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::TooLong { .. } => "too-long",
+            Self::NotBase64Url => "not-base64url",
+            Self::Cbor { .. } => "malformed-cbor",
+            Self::Cose { .. } => "malformed-cose",
+            Self::UnknownKey { .. } => "unknown-key",
+            Self::AlgorithmMismatch => "algorithm-mismatch",
+            Self::BadSignature => "bad-signature",
+            Self::MalformedClaim { .. } => "malformed-claim",
+            Self::UnsupportedClaim { .. } => "unsupported-claim",
+            Self::Expired { .. } => "expired",
+            Self::NotYetValid { .. } => "not-yet-valid",
+            Self::Issuer => "issuer",
+            Self::Audience => "audience",
+            Self::Method => "method",
+            Self::Uri { .. } => "uri",
+            Self::Restricted { .. } => "restricted",
+            Self::Unanswerable { .. } => "unanswerable",
+            Self::Barred => "barred",
+            Self::Replayed => "replayed",
+        }
+    }
+
+    /// The claim that refused, where one did. Only an authenticated token's claims can.
+    pub const fn claim(&self) -> Option<Label> {
+        Some(match self {
+            Self::MalformedClaim { claim, .. }
+            | Self::UnsupportedClaim { claim }
+            | Self::Restricted { claim }
+            | Self::Unanswerable { claim } => *claim,
+            Self::Issuer => Label::ISS,
+            Self::Audience => Label::AUD,
+            Self::Expired { .. } => Label::EXP,
+            Self::NotYetValid { .. } => Label::NBF,
+            Self::Method => Label::CATM,
+            Self::Uri { .. } => Label::CATU,
+            Self::Barred => Label::CATPOR,
+            Self::Replayed => Label::CATREPLAY,
+            Self::TooLong { .. }
+            | Self::NotBase64Url
+            | Self::Cbor { .. }
+            | Self::Cose { .. }
+            | Self::UnknownKey { .. }
+            | Self::AlgorithmMismatch
+            | Self::BadSignature => return None,
+        })
     }
 }
 
@@ -113,6 +194,16 @@ pub enum Class {
     NotYetValid,
     /// Authentic, but not for this request: 403.
     OutOfScope,
+}
+
+impl Class {
+    /// The HTTP status: 401 where another token would help, 403 where this one is good for something else.
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::Invalid | Self::Expired | Self::NotYetValid => 401,
+            Self::OutOfScope => 403,
+        }
+    }
 }
 
 /// Why a key cannot be used.

@@ -7,12 +7,14 @@
 //! # The way of a token
 //!
 //! ```text
-//! text ──decode──▶ frame ──select key, check signature──▶ Authentic ──check claims against a request──▶ Admitted
+//! text ──decode──▶ frame ──select key, check signature──▶ Authentic ──judge a request──▶ Admission ──ask a store──▶ Admitted
 //! ```
 //!
 //! [`Verifier::authenticate`] does everything that depends on the token alone, so its result may be kept and
-//! used again; [`Verifier::admit`] does what depends on the request and the clock, and runs every time.
-//! Nothing of the payload is looked at before the signature has been checked over the bytes as received.
+//! used again; [`Verifier::admit`] does what depends on the request and the clock, and runs every time; what only
+//! a store shared by all instances can say (was this seen before?) comes out as data and goes back in by
+//! [`Admission::settle`]. Nothing of the payload is looked at before the signature has been checked over the bytes
+//! as received.
 //!
 //! # In scope
 //!
@@ -40,8 +42,8 @@
 //! let verifier = Verifier::new(KeySet::from_jwks([&secret])?, Policy::default());
 //! let authentic = verifier.authenticate(&token)?;
 //! let uri = RequestUri::parse("https", "cdn.example", "/live/news/index.m3u8", None)?;
-//! let request = Request { method: "GET", uri: &uri };
-//! verifier.admit(&authentic, &request, now)?;
+//! let request = Request::new("GET", &uri);
+//! verifier.admit(&authentic, &request, now)?.settle(&[])?;
 //!
 //! let late = now.plus_seconds(3600);
 //! assert!(verifier.admit(&authentic, &request, late).is_err());
@@ -61,6 +63,7 @@
 
 mod cbor;
 mod claims;
+mod context;
 mod cose;
 mod error;
 mod inspect;
@@ -68,17 +71,20 @@ mod key;
 mod label;
 mod limits;
 mod mint;
+mod store;
 mod time;
 mod uri;
 mod verify;
 
-pub use claims::{Claims, Match, UriRule};
+pub use claims::{Claims, CompositeLabels, Dialect, Match, Odds, Replay, UriRule, Watermark};
+pub use context::{Coordinates, FingerprintKind, Headers, Request, RequestContext};
 pub use error::{Class, KeyError, MintError, Refusal};
 pub use inspect::{Inspection, inspect};
 pub use key::{Algorithm, Jwk, JwkSet, KeySet, SigningKey};
 pub use label::Label;
-pub use limits::{MAX_CLAIMS, MAX_NESTING, MAX_TOKEN_BYTES, MAX_TOKEN_TEXT};
+pub use limits::{MAX_CLAIMS, MAX_COMPOSITE_LEVELS, MAX_NESTING, MAX_TOKEN_BYTES, MAX_TOKEN_TEXT};
 pub use mint::Minter;
+pub use store::{Standing, StoreKey, StoreRequest};
 pub use time::{NumericDate, UnixMillis};
 pub use uri::{Component, RequestUri, UriError};
-pub use verify::{Admitted, Authentic, Policy, Request, Verifier};
+pub use verify::{Admission, Admitted, Authentic, Policy, Verifier};

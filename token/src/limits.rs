@@ -7,13 +7,16 @@ pub const MAX_TOKEN_BYTES: usize = 4096;
 /// Longest token text: base64url of [`MAX_TOKEN_BYTES`], padding included.
 pub const MAX_TOKEN_TEXT: usize = MAX_TOKEN_BYTES.div_ceil(3) * 4;
 
-/// Deepest nesting of CBOR items inside the claims. The standard asks for composites of 4 levels, each of
-/// which costs a map, an array and a map.
-pub const MAX_NESTING: usize = 24;
+/// Deepest nesting of CBOR items that are passed over unread. The standard asks for composites of 4 levels, each
+/// of which costs an array and a map.
+pub const MAX_NESTING: usize = 32;
 
 /// Most claims in one token, and most entries in any map or array that is read into memory. `catm` and
 /// `catalpn` ask for at least 50.
 pub const MAX_CLAIMS: usize = 128;
+
+/// Most levels of composite claims, one inside the other. Recipients must take 4.
+pub const MAX_COMPOSITE_LEVELS: usize = 8;
 
 /// Most keys that are tried for one token (several keys under one `kid`, or default keys without one).
 pub(crate) const MAX_KEYS_TRIED: usize = 4;

@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 pub struct UnixMillis(pub i64);
 
 impl UnixMillis {
+    /// Later than every other moment.
+    pub const MAX: Self = Self(i64::MAX);
+
     /// From whole seconds since 1970.
     pub const fn from_seconds(seconds: i64) -> Self {
         Self(seconds.saturating_mul(1000))
@@ -92,6 +95,18 @@ impl NumericDate {
             // A millisecond count since 1970 is far below 2^53, so the conversion is exact.
             Self::Float(seconds) => (seconds * 1000.0).total_cmp(&(moment.0 as f64)),
         }
+    }
+
+    /// The first millisecond that is not before this date, clamped to what [`UnixMillis`] holds.
+    pub fn moment(self) -> UnixMillis {
+        UnixMillis(match self {
+            Self::Integer(seconds) => {
+                let millis = seconds.saturating_mul(1000);
+                i64::try_from(millis).unwrap_or(if millis < 0 { i64::MIN } else { i64::MAX })
+            }
+            // A cast of a float saturates.
+            Self::Float(seconds) => (seconds * 1000.0).ceil() as i64,
+        })
     }
 
     /// Whole seconds, rounded towards negative infinity and clamped to `i64`.

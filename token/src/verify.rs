@@ -1,42 +1,42 @@
 //! Verification, in the order that fails closed: frame, key, signature, claims, request.
 
-use core::cmp::Ordering;
-
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 
 use crate::{
-    claims::Claims,
+    claims::{Claims, Dialect, Odds, Replay, Scope},
+    context::Request,
     cose::{Frame, Structure},
     error::Refusal,
     key::{Algorithm, KeySet},
+    label::Label,
     limits::{MAX_KEYS_TRIED, MAX_TOKEN_BYTES, MAX_TOKEN_TEXT},
-    time::UnixMillis,
-    uri::RequestUri,
+    store::{Standing, StoreKey, StoreRequest},
+    time::{NumericDate, UnixMillis},
 };
 
 /// Whom a recipient trusts and who it is.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Policy {
-    /// Trusted issuers. Empty: `iss` is not looked at. Otherwise a token without `iss` is refused.
+    /// Trusted issuers. Empty: any that the key vouches for. Otherwise a token without `iss` is refused.
     pub issuers: Vec<String>,
     /// The identities of this recipient, looked for in a token's `aud`. A token with an `aud` is refused
     /// where none of them is in it, also when this list is empty.
     pub audiences: Vec<String>,
+    /// What is accepted where the standard leaves room.
+    pub dialect: Dialect,
 }
 
-/// What a claim may look at of a request.
-#[derive(Clone, Copy, Debug)]
-pub struct Request<'r> {
-    /// The method, as sent.
-    pub method: &'r str,
-    /// The effective URI, without the token.
-    pub uri: &'r RequestUri,
+impl Policy {
+    pub(crate) fn trusts(&self, issuer: &str) -> bool {
+        self.issuers.is_empty() || self.issuers.iter().any(|trusted| trusted == issuer)
+    }
 }
 
 /// A token whose signature has been checked. It says nothing yet about any request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Authentic {
     claims: Claims,
+    payload: Vec<u8>,
     kid: String,
     algorithm: Algorithm,
 }
@@ -45,6 +45,11 @@ impl Authentic {
     /// What the token says.
     pub const fn claims(&self) -> &Claims {
         &self.claims
+    }
+
+    /// The claims as they were signed: one CBOR map.
+    pub fn payload(&self) -> &[u8] {
+        &self.payload
     }
 
     /// The name of the key that signed it.
@@ -56,9 +61,53 @@ impl Authentic {
     pub const fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
+
+    /// What stands for the token in a store: its issuer and `cti`.
+    fn identity(&self) -> Option<StoreKey> {
+        let id = self.claims.token_id.as_ref()?;
+        let issuer = self.claims.issuer.as_deref().unwrap_or_default();
+        Some(StoreKey::new("cti", &[issuer.as_bytes(), id]))
+    }
 }
 
-/// Proof that a request was judged and may pass. Only [`Verifier::admit`] makes one.
+/// A token that admits a request, as far as can be said without a store.
+///
+/// Most tokens ask nothing of a store, and [`settle`](Self::settle) then takes an empty list.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[must_use = "only `settle` says whether the request is admitted"]
+pub struct Admission {
+    asked: Vec<(StoreRequest, Refusal)>,
+}
+
+impl Admission {
+    /// What a store has to be asked, in this order. Asking may write, so ask once.
+    pub fn requests(&self) -> impl ExactSizeIterator<Item = &StoreRequest> {
+        self.asked.iter().map(|(request, _)| request)
+    }
+
+    /// Takes the answers to [`requests`](Self::requests), in their order. An answer that is missing, or
+    /// [`Standing::Unknown`], refuses.
+    ///
+    /// # Errors
+    /// The claim whose question was not answered by [`Standing::Clear`].
+    pub fn settle(self, standings: &[Standing]) -> Result<Admitted, Refusal> {
+        for (at, (_, refusal)) in self.asked.into_iter().enumerate() {
+            match standings.get(at) {
+                Some(Standing::Clear) => {}
+                Some(Standing::Held) => return Err(refusal),
+                Some(Standing::Unknown) | None => {
+                    return Err(match refusal.claim() {
+                        Some(claim) => Refusal::Unanswerable { claim },
+                        None => refusal,
+                    });
+                }
+            }
+        }
+        Ok(Admitted(()))
+    }
+}
+
+/// Proof that a request was judged and may pass. Only [`Admission::settle`] makes one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[must_use]
 pub struct Admitted(());
@@ -92,9 +141,10 @@ impl Verifier {
             if !agrees {
                 mismatch = mismatch.or(Some(Refusal::AlgorithmMismatch));
             } else if key.verifies(&sealed, frame.seal) {
-                let claims = Claims::read(frame.payload)?;
+                let claims = Claims::read(frame.payload, &self.policy.dialect)?;
                 return Ok(Authentic {
                     claims,
+                    payload: frame.payload.to_vec(),
                     kid: key.kid.clone(),
                     algorithm,
                 });
@@ -112,8 +162,8 @@ impl Verifier {
         }))
     }
 
-    /// Judges a request at a moment by an authentic token. There is no leeway on `exp` and `nbf`: the
-    /// standard allows none.
+    /// Judges a request at a moment by an authentic token. There is no leeway on `exp` and `nbf`: the standard
+    /// allows none.
     ///
     /// # Errors
     /// The first claim that does not admit the request.
@@ -122,40 +172,56 @@ impl Verifier {
         token: &Authentic,
         request: &Request<'_>,
         now: UnixMillis,
-    ) -> Result<Admitted, Refusal> {
+    ) -> Result<Admission, Refusal> {
         let claims = &token.claims;
-        if let Some(exp) = claims.expires.filter(|exp| exp.compare(now) != Ordering::Greater) {
-            return Err(Refusal::Expired { exp: exp.seconds() });
-        }
-        if let Some(nbf) = claims
-            .not_before
-            .filter(|nbf| nbf.compare(now) == Ordering::Greater)
-        {
-            return Err(Refusal::NotYetValid { nbf: nbf.seconds() });
-        }
-        if let Some(claim) = claims.unsupported {
-            return Err(Refusal::UnsupportedClaim { claim });
-        }
-        let trusted = |issuer: &String| self.policy.issuers.contains(issuer);
-        if !self.policy.issuers.is_empty() && !claims.issuer.as_ref().is_some_and(trusted) {
+        let scope = Scope {
+            policy: &self.policy,
+            request,
+            now,
+        };
+        claims.judge(&scope)?;
+        if claims.issuer.is_none() && !self.policy.issuers.is_empty() {
             return Err(Refusal::Issuer);
         }
-        if let Some(audience) = &claims.audience
-            && !audience.iter().any(|id| self.policy.audiences.contains(id))
-        {
-            return Err(Refusal::Audience);
+        let mut asked = Vec::new();
+        let unlucky = match &claims.odds {
+            Some(odds) => {
+                let bad_lot = draw(odds, request.random)?;
+                asked.push((bar(claims, odds, bad_lot), Refusal::Barred));
+                bad_lot
+            }
+            None => false,
+        };
+        // A use is counted only where everything else admits.
+        if claims.replay == Replay::Prohibited && !unlucky {
+            let until = claims.expires.map_or(UnixMillis::MAX, NumericDate::moment);
+            let key = token.identity().ok_or(Refusal::Unanswerable {
+                claim: Label::CATREPLAY,
+            })?;
+            asked.push((StoreRequest::Once { key, until }, Refusal::Replayed));
         }
-        if let Some(methods) = &claims.methods
-            && !methods.iter().any(|method| method == request.method)
-        {
-            return Err(Refusal::Method);
-        }
-        match claims.uri.iter().find(|rule| !rule.holds(request.uri)) {
-            Some(rule) => Err(Refusal::Uri {
-                component: rule.component,
-            }),
-            None => Ok(Admitted(())),
-        }
+        Ok(Admission { asked })
+    }
+}
+
+/// Draws the lot of `catpor`: whether it is a bad one.
+fn draw(odds: &Odds, random: Option<u64>) -> Result<bool, Refusal> {
+    if odds.probability >= 1.0 {
+        return Err(Refusal::Barred);
+    }
+    match random {
+        Some(random) => Ok(odds.loses(random)),
+        None if odds.probability <= 0.0 => Ok(false),
+        None => Err(Refusal::Unanswerable { claim: Label::CATPOR }),
+    }
+}
+
+fn bar(claims: &Claims, odds: &Odds, add: bool) -> StoreRequest {
+    let issuer = claims.issuer.as_deref().unwrap_or_default();
+    StoreRequest::Bar {
+        key: StoreKey::new("catpor", &[issuer.as_bytes(), &odds.id]),
+        add,
+        until: odds.expiry.map(NumericDate::moment),
     }
 }
 

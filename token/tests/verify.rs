@@ -37,14 +37,8 @@ fn mint(minter: &Minter, jwk: &Jwk) -> String {
 fn admit(token: &Authentic, path: &str, now: UnixMillis) -> Result<(), Refusal> {
     let uri = RequestUri::parse("https", "cdn.example", path, None).unwrap();
     verifier(Policy::default())
-        .admit(
-            token,
-            &Request {
-                method: "GET",
-                uri: &uri,
-            },
-            now,
-        )
+        .admit(token, &Request::new("GET", &uri), now)?
+        .settle(&[])
         .map(|_| ())
 }
 
@@ -156,14 +150,11 @@ fn an_unknown_kid_is_refused_and_named_for_the_operator() {
 #[test]
 fn issuers_and_audiences_are_enforced_where_they_are_configured_or_claimed() {
     let uri = RequestUri::parse("https", "cdn.example", "/live/news/a", None).unwrap();
-    let request = Request {
-        method: "GET",
-        uri: &uri,
-    };
+    let request = Request::new("GET", &uri);
     let judge = |policy: Policy, minter: &Minter| {
         let verifier = verifier(policy);
         let token = verifier.authenticate(&mint(minter, &symmetric())).unwrap();
-        verifier.admit(&token, &request, NOW).map(|_| ())
+        verifier.admit(&token, &request, NOW)?.settle(&[]).map(|_| ())
     };
     let trusting = |issuer: &str| Policy {
         issuers: vec![issuer.into()],

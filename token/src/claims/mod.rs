@@ -1,0 +1,287 @@
+//! The claims of CTA-5007-B §4.6 to §4.9, read once from an authenticated payload.
+
+mod composite;
+mod dialect;
+mod restriction;
+mod truth;
+mod uri_rules;
+mod usage;
+mod watermark;
+
+use core::cmp::Ordering;
+
+pub use dialect::{CompositeLabels, Dialect};
+pub use uri_rules::{Match, UriRule};
+pub use usage::{Odds, Replay};
+pub use watermark::Watermark;
+
+use crate::{
+    cbor::{Item, Reader},
+    claims::{composite::Composite, restriction::Restriction},
+    context::Request,
+    error::Refusal,
+    label::Label,
+    limits::MAX_CLAIMS,
+    time::{NumericDate, UnixMillis},
+    verify::Policy,
+};
+
+/// What a token says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Claims {
+    /// `iss`: who made the token.
+    pub issuer: Option<String>,
+    /// `sub`: whom it speaks of. It never decides anything.
+    pub subject: Option<String>,
+    /// `aud`: whom it is for. `None` when the claim is absent, which is not the same as empty.
+    pub audience: Option<Vec<String>>,
+    /// `exp`: the first moment at which the token admits nothing more.
+    pub expires: Option<NumericDate>,
+    /// `nbf`: the first moment at which it admits anything.
+    pub not_before: Option<NumericDate>,
+    /// `iat`: when it was made. It never decides anything.
+    pub issued_at: Option<NumericDate>,
+    /// `cti`: the token's own identity.
+    pub token_id: Option<Vec<u8>>,
+    /// `catreplay`: what is made of a second use.
+    pub replay: Replay,
+    /// `catpor`: the odds of a refusal.
+    pub odds: Option<Odds>,
+    /// The watermark claims, where there are any.
+    pub watermark: Option<Box<Watermark>>,
+    restrictions: Vec<Restriction>,
+    composites: Vec<Composite>,
+    /// The first restriction that is present and not evaluated by this recipient.
+    unsupported: Option<Label>,
+}
+
+/// What claims are judged by.
+pub(crate) struct Scope<'s> {
+    pub(crate) policy: &'s Policy,
+    pub(crate) request: &'s Request<'s>,
+    pub(crate) now: UnixMillis,
+}
+
+impl Claims {
+    /// Reads the claims map. Every claim that is known must be well formed; unknown ones are passed over.
+    pub(crate) fn read(payload: &[u8], dialect: &Dialect) -> Result<Self, Refusal> {
+        let mut reader = Reader::new(payload);
+        let claims = Self::read_set(&mut reader, dialect, 0)?;
+        reader.end()?;
+        Ok(claims)
+    }
+
+    /// Reads one set of claims; `level` counts the composites around it.
+    fn read_set(reader: &mut Reader<'_>, dialect: &Dialect, level: usize) -> Result<Self, Refusal> {
+        let entries = reader.map()?;
+        let mut claims = Self::default();
+        let mut critical = Vec::new();
+        // Compared by value: a second spelling of the same key must not slip through.
+        let mut seen: Vec<Item<'_>> = Vec::with_capacity(entries);
+        for _ in 0..entries {
+            let start = reader.position();
+            let error = |what| Refusal::Cbor { at: start, what };
+            let key = reader.next()?;
+            if seen.contains(&key) {
+                return Err(error("a claim stands twice"));
+            }
+            seen.push(key);
+            match key {
+                Item::Integer(label) if dialect.composite.is_some_and(|c| c.is_crit(Label(label))) => {
+                    critical = integers(reader).ok_or(Refusal::MalformedClaim {
+                        claim: Label(label),
+                        what: "expected a list of claim keys",
+                    })?;
+                }
+                Item::Integer(label) => claims.read_claim(Label(label), reader, dialect, level)?,
+                Item::Text(_) => reader.skip()?,
+                _ => return Err(error("a claim's key is no integer and no text")),
+            }
+        }
+        for label in critical {
+            let understood = Label(label).name().is_some() || claims.has_composite(Label(label));
+            if !understood || !seen.contains(&Item::Integer(label)) {
+                claims.unsupported.get_or_insert(Label(label));
+            }
+        }
+        claims.restrictions.sort_by_key(Restriction::cost);
+        Ok(claims)
+    }
+
+    fn read_claim(
+        &mut self,
+        label: Label,
+        reader: &mut Reader<'_>,
+        dialect: &Dialect,
+        level: usize,
+    ) -> Result<(), Refusal> {
+        let malformed = |what| Refusal::MalformedClaim { claim: label, what };
+        const TEXT: &str = "expected text";
+        const NUMBER: &str = "expected a number";
+        if let Some(kind) = dialect.composite.and_then(|labels| labels.kind(label)) {
+            self.composites
+                .push(Composite::read(label, kind, reader, dialect, level)?);
+            return Ok(());
+        }
+        if let Some(restriction) = Restriction::read(label, reader) {
+            self.restrictions.push(restriction.map_err(malformed)?);
+            return Ok(());
+        }
+        match label {
+            Label::ISS => self.issuer = Some(text(reader).ok_or(malformed(TEXT))?),
+            Label::SUB => self.subject = Some(text(reader).ok_or(malformed(TEXT))?),
+            Label::AUD => {
+                let audience = texts(reader, OneOrMany::Either);
+                self.audience = Some(audience.ok_or(malformed("expected text or a list of texts"))?);
+            }
+            Label::EXP => self.expires = Some(date(reader).ok_or(malformed(NUMBER))?),
+            Label::NBF => self.not_before = Some(date(reader).ok_or(malformed(NUMBER))?),
+            Label::IAT => self.issued_at = Some(date(reader).ok_or(malformed(NUMBER))?),
+            Label::CTI => match reader.next()? {
+                Item::Bytes(id) => self.token_id = Some(id.to_vec()),
+                _ => return Err(malformed("expected bytes")),
+            },
+            Label::CATV => match reader.next()? {
+                Item::Integer(1) => {}
+                _ => return Err(malformed("only version 1 is known")),
+            },
+            Label::CATREPLAY => self.replay = Replay::read(reader).map_err(malformed)?,
+            Label::CATPOR => self.odds = Some(Odds::read(reader).map_err(malformed)?),
+            // Handed to whatever a consequence leads to; nothing here reads it.
+            Label::CATIFDATA => {
+                texts(reader, OneOrMany::Either).ok_or(malformed("expected text or a list of texts"))?;
+            }
+            // Neither decides acceptance, but a token whose author did not know what it says is not to be trusted.
+            Label::CATR => check_renewal(reader).ok_or(malformed("expected a map with type and expadd"))?,
+            Label::CATIF if !matches!(reader.clone().next(), Ok(Item::Map(_))) => {
+                return Err(malformed("expected a map"));
+            }
+            Label(300..=307) => {
+                let watermark = self.watermark.get_or_insert_default();
+                watermark.read(label, reader).map_err(malformed)?;
+            }
+            _ => {
+                if label.restricts_unevaluated() {
+                    self.unsupported.get_or_insert(label);
+                }
+                reader.skip()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn has_composite(&self, label: Label) -> bool {
+        self.composites.iter().any(|composite| composite.label() == label)
+    }
+
+    /// Judges everything that a request and a moment decide, the cheap claims first.
+    pub(crate) fn judge(&self, scope: &Scope<'_>) -> Result<(), Refusal> {
+        if let Some(exp) = self
+            .expires
+            .filter(|exp| exp.compare(scope.now) != Ordering::Greater)
+        {
+            return Err(Refusal::Expired { exp: exp.seconds() });
+        }
+        if let Some(nbf) = self
+            .not_before
+            .filter(|nbf| nbf.compare(scope.now) == Ordering::Greater)
+        {
+            return Err(Refusal::NotYetValid { nbf: nbf.seconds() });
+        }
+        if let Some(claim) = self.unsupported {
+            return Err(Refusal::UnsupportedClaim { claim });
+        }
+        if let Some(issuer) = &self.issuer
+            && !scope.policy.trusts(issuer)
+        {
+            return Err(Refusal::Issuer);
+        }
+        if let Some(audience) = &self.audience
+            && !audience.iter().any(|id| scope.policy.audiences.contains(id))
+        {
+            return Err(Refusal::Audience);
+        }
+        self.restrictions
+            .iter()
+            .try_for_each(|restriction| restriction.judge(scope.request))?;
+        self.composites
+            .iter()
+            .try_for_each(|composite| composite.judge(scope))
+    }
+
+    /// Judges a set inside a composite. What takes more than one look at the request, or writes, cannot be judged
+    /// there.
+    fn judge_nested(&self, scope: &Scope<'_>) -> Result<(), Refusal> {
+        self.judge(scope)?;
+        if self.replay == Replay::Prohibited {
+            return Err(Refusal::Unanswerable {
+                claim: Label::CATREPLAY,
+            });
+        }
+        if self.odds.is_some() {
+            return Err(Refusal::Unanswerable { claim: Label::CATPOR });
+        }
+        Ok(())
+    }
+}
+
+/// Whether a lone text may stand for a list of one.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum OneOrMany {
+    Either,
+    Many,
+}
+
+/// Passes over `catr`, which must be a map with its two mandatory entries, type (0) and expadd (1).
+fn check_renewal(reader: &mut Reader<'_>) -> Option<()> {
+    let mut mandatory = 0;
+    for _ in 0..reader.map().ok()? {
+        let key = reader.next().ok()?;
+        mandatory += usize::from(matches!(key, Item::Integer(0 | 1)));
+        reader.skip().ok()?;
+    }
+    (mandatory == 2).then_some(())
+}
+
+/// What to say of a claim whose CBOR cannot be read.
+pub(crate) fn read_error(error: Refusal) -> &'static str {
+    match error {
+        Refusal::Cbor { what, .. } => what,
+        _ => "unreadable",
+    }
+}
+
+pub(crate) fn text(reader: &mut Reader<'_>) -> Option<String> {
+    match reader.next() {
+        Ok(Item::Text(text)) => Some(text.to_owned()),
+        _ => None,
+    }
+}
+
+pub(crate) fn texts(reader: &mut Reader<'_>, shape: OneOrMany) -> Option<Vec<String>> {
+    match reader.next().ok()? {
+        Item::Text(text) if shape == OneOrMany::Either => Some(vec![text.to_owned()]),
+        Item::Array(length @ 1..=MAX_CLAIMS) => (0..length).map(|_| text(reader)).collect(),
+        _ => None,
+    }
+}
+
+pub(crate) fn date(reader: &mut Reader<'_>) -> Option<NumericDate> {
+    match reader.next() {
+        Ok(Item::Integer(seconds)) => Some(NumericDate::Integer(seconds)),
+        Ok(Item::Float(seconds)) if seconds.is_finite() => Some(NumericDate::Float(seconds)),
+        _ => None,
+    }
+}
+
+fn integers(reader: &mut Reader<'_>) -> Option<Vec<i128>> {
+    let Item::Array(length @ 1..=MAX_CLAIMS) = reader.next().ok()? else {
+        return None;
+    };
+    (0..length)
+        .map(|_| match reader.next() {
+            Ok(Item::Integer(label)) => Some(label),
+            _ => None,
+        })
+        .collect()
+}
