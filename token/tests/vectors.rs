@@ -12,7 +12,8 @@ use std::{
 };
 
 use selvedge_token::{
-    Algorithm, Component, Dialect, Jwk, KeySet, Policy, Refusal, Request, RequestUri, UnixMillis, Verifier,
+    Algorithm, Component, Dialect, Jwk, KeySet, Label, Policy, Refusal, Request, RequestUri, UnixMillis,
+    Verifier,
 };
 use serde_json::Value;
 
@@ -134,6 +135,9 @@ fn every_collected_token_gets_its_verdict_or_a_stricter_one() {
                     Err(
                         Refusal::UnsupportedClaim { .. }
                         | Refusal::Unanswerable { .. }
+                        | Refusal::MalformedClaim {
+                            claim: Label::CATU, ..
+                        }
                         | Refusal::AlgorithmMismatch,
                     ),
                 ) => "refused: a restriction or algorithm that is not evaluated yet",
