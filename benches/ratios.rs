@@ -12,7 +12,9 @@ use std::{
 };
 
 use http::Request;
-use selvedge_edge::{Answer, Body, Edge, OriginResponse, Plan, Platform, Read, UnixMillis, Want, block_on};
+use selvedge_edge::{
+    Answer, Body, Edge, Entropy, OriginResponse, Plan, Platform, Read, UnixMillis, Visit, Want, block_on,
+};
 use selvedge_token::{
     Component, Jwk, JwkSet, KeySet, Match, Minter, Policy, RequestUri, SigningKey, Verifier,
 };
@@ -109,12 +111,21 @@ fn edge() -> Edge {
     Edge::new(&serde_json::to_string(&keys).unwrap(), "{}").unwrap()
 }
 
+fn visit(request: &Request<()>) -> Visit<'_> {
+    Visit {
+        request,
+        context: &(),
+        now: NOW,
+        entropy: Entropy::new([7; 64]),
+    }
+}
+
 fn playlist_with_a_token_in_the_query() {
     let (edge, world) = (edge(), OneDocument(long_playlist()));
     let request = Request::get(format!("https://e/live/c/v/index.m3u8?CAT={}", token()))
         .body(())
         .unwrap();
-    let ours = || block_on(edge.handle(&world, &request, NOW)).response;
+    let ours = || block_on(edge.handle(&world, &visit(&request))).response;
     let Body::Bytes(rewritten) = ours().into_body() else {
         panic!("not rewritten")
     };
@@ -144,7 +155,7 @@ fn playlist_with_a_token_in_the_path() {
     let request = Request::get(format!("https://e/t/{}/live/c/v/index.m3u8", token()))
         .body(())
         .unwrap();
-    let ours = || block_on(edge.handle(&world, &request, NOW)).response;
+    let ours = || block_on(edge.handle(&world, &visit(&request))).response;
     assert!(matches!(ours().body(), Body::Upstream(())), "passed on unread");
     row(
         "3 h playlist passed through, whole request / bare p256 verification",

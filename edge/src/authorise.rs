@@ -1,8 +1,8 @@
 //! Authorise: one acceptable token admits a request. Access fails closed.
 
-use selvedge_token::{Class, Refusal, Request, UnixMillis, Verifier};
+use selvedge_token::{Class, Refusal, Request, Verifier};
 
-use crate::{carrier::Carrier, problem::Problem, route::RoutedResource};
+use crate::{carrier::Carrier, problem::Problem, route::RoutedResource, visit::Visit};
 
 /// A request that may have what it asks for.
 #[derive(Debug)]
@@ -24,14 +24,18 @@ pub(crate) struct Grant {
 pub(crate) fn authorise(
     verifier: &Verifier,
     routed: RoutedResource,
-    now: UnixMillis,
+    visit: &Visit<'_>,
 ) -> Result<Authorised, Problem> {
-    let request = Request::new(routed.method.as_str(), &routed.uri);
+    let request = Request {
+        context: visit.context,
+        random: Some(visit.entropy.lot()),
+        ..Request::new(routed.method.as_str(), &routed.uri)
+    };
     let mut refused: Option<Refusal> = None;
     for (carrier, token) in &routed.carried.tokens {
         let verdict = verifier.authenticate(token).and_then(|authentic| {
             verifier
-                .admit(&authentic, &request, now)?
+                .admit(&authentic, &request, visit.now)?
                 .settle(&[])
                 .map(|_admitted| authentic)
         });

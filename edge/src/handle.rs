@@ -6,8 +6,8 @@ use core::{
     task::{Context, Poll, Waker},
 };
 
-use http::{HeaderValue, Method, Request, Response, header};
-use selvedge_token::{UnixMillis, Verifier};
+use http::{HeaderValue, Method, Response, header};
+use selvedge_token::Verifier;
 
 use crate::{
     authorise::authorise,
@@ -19,6 +19,7 @@ use crate::{
     record::Record,
     route::{Routed, route},
     site::{ConfigError, Site},
+    visit::Visit,
 };
 
 /// An edge: what its operator configured, ready to judge requests. It holds no other state.
@@ -58,19 +59,14 @@ impl Edge {
         })
     }
 
-    /// Answers a request. `request` carries an absolute URI, or a path with a `Host` header; `now` is the only
-    /// clock reading there is.
-    pub async fn handle<P: Platform>(
-        &self,
-        platform: &P,
-        request: &Request<()>,
-        now: UnixMillis,
-    ) -> Handled<P::Body> {
+    /// Answers a request.
+    pub async fn handle<P: Platform>(&self, platform: &P, visit: &Visit<'_>) -> Handled<P::Body> {
+        let request = visit.request;
         let mut record = Record {
             method: request.method().to_string(),
             ..Record::default()
         };
-        let answered = self.answer(platform, request, now, &mut record).await;
+        let answered = self.answer(platform, visit, &mut record).await;
         let mut response = answered.unwrap_or_else(|problem| {
             record.note(&problem);
             problem.response()
@@ -94,11 +90,10 @@ impl Edge {
     async fn answer<P: Platform>(
         &self,
         platform: &P,
-        request: &Request<()>,
-        now: UnixMillis,
+        visit: &Visit<'_>,
         record: &mut Record,
     ) -> Result<Response<Body<P::Body>>, Problem> {
-        let routed = match route(request)? {
+        let routed = match route(visit.request)? {
             Routed::Preflight => {
                 record.route = Some("preflight");
                 return Ok(cors::preflight());
@@ -109,18 +104,18 @@ impl Edge {
             }
             Routed::Time => {
                 record.route = Some("time");
-                return Ok(text(&now.to_string()));
+                return Ok(text(&visit.now.to_string()));
             }
             Routed::Resource(resource) => resource,
         };
         record.route = Some(routed.resource.name());
         record.path = routed.uri.path().to_owned();
 
-        let authorised = authorise(&self.verifier, routed, now)?;
+        let authorised = authorise(&self.verifier, routed, visit)?;
         record.token = Some(authorised.grant.carrier.name());
         record.kid = Some(authorised.grant.kid.clone());
 
-        let answers = platform.gather(plan(&authorised, request.headers())).await;
+        let answers = platform.gather(plan(&authorised, visit.request.headers())).await;
 
         let (answer, origin) = compose(&authorised, answers);
         record.origin = origin.map(|status| status.as_u16());

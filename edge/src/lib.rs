@@ -20,7 +20,7 @@
 //! A platform that knows one playlist, and a request without a token:
 //!
 //! ```
-//! use selvedge_edge::{Answer, Body, Edge, Plan, Platform, UnixMillis};
+//! use selvedge_edge::{Answer, Body, Edge, Entropy, Plan, Platform, UnixMillis, Visit};
 //!
 //! struct Desert;
 //!
@@ -34,7 +34,13 @@
 //! let keys = r#"{"keys":[{"kty":"oct","kid":"k","k":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}]}"#;
 //! let edge = Edge::new(keys, "{}")?;
 //! let request = http::Request::get("https://cdn.example/live/news/index.m3u8").body(())?;
-//! let handled = selvedge_edge::block_on(edge.handle(&Desert, &request, UnixMillis::from_seconds(0)));
+//! let visit = Visit {
+//!     request: &request,
+//!     context: &(),
+//!     now: UnixMillis::from_seconds(0),
+//!     entropy: Entropy::new([0; 64]),
+//! };
+//! let handled = selvedge_edge::block_on(edge.handle(&Desert, &visit));
 //! assert_eq!(handled.response.status(), 401);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -65,6 +71,7 @@ mod record;
 mod reroot;
 mod route;
 mod site;
+mod visit;
 
 pub use carrier::Carrier;
 pub use handle::{Edge, Handled, block_on};
@@ -72,5 +79,8 @@ pub use platform::{Answer, Body, OriginRequest, OriginResponse, Plan, Platform, 
 pub use problem::{misconfigured, too_long};
 pub use record::Record;
 pub use route::Resource;
-pub use selvedge_token::UnixMillis;
+pub use selvedge_token::{
+    Coordinates, FingerprintKind, RequestContext, Standing, StoreKey, StoreRequest, UnixMillis,
+};
 pub use site::{ConfigError, OriginUrl, Site};
+pub use visit::{Entropy, Visit};

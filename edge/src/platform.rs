@@ -3,6 +3,7 @@
 use core::future::Future;
 
 use http::{HeaderMap, Method, StatusCode, header};
+use selvedge_token::{Standing, StoreRequest};
 
 /// What an adapter implements: it answers batches of wants.
 ///
@@ -29,6 +30,8 @@ pub struct Plan {
 pub enum Want {
     /// An answer of the origin (or of the shield before it).
     Origin(OriginRequest),
+    /// The word of the store that all instances share. Asking may write.
+    Store(StoreRequest),
 }
 
 /// A request to the origin. It carries no token, in no form.
@@ -72,6 +75,8 @@ impl Read {
 pub enum Answer<B> {
     /// To [`Want::Origin`].
     Origin(Result<OriginResponse<B>, Unanswered>),
+    /// To [`Want::Store`]; [`Standing::Unknown`] where the platform has no such store.
+    Store(Standing),
 }
 
 /// What the origin said.

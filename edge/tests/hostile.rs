@@ -58,7 +58,7 @@ proptest! {
         for url in [format!("https://e/{path}"), format!("https://e/t/{token}/{path}"), format!("https://e/{path}?CAT={token}")] {
             let Ok(request) = Request::get(url).header("CTA-Common-Access-Token", &token).body(()) else { continue };
             let world = World::new();
-            let handled = selvedge_edge::block_on(edge("{}").handle(&world, &request, scenario::NOW));
+            let handled = selvedge_edge::block_on(edge("{}").handle(&world, &scenario::visit(&request)));
             for asked in world.asked.borrow().iter() {
                 prop_assert!(asked.target.starts_with("/live/news/"), "{request:?} asked for {}", asked.target);
                 prop_assert!(!asked.target.contains("..") && !asked.target.contains("%2F"), "{}", asked.target);
@@ -78,7 +78,7 @@ proptest! {
             .header("Cookie", format!("CTA-Common-Access-Token={header}"));
         let Ok(request) = request.body(()) else { return Ok(()) };
         let world = World::new();
-        let handled = selvedge_edge::block_on(edge("{}").handle(&world, &request, scenario::NOW));
+        let handled = selvedge_edge::block_on(edge("{}").handle(&world, &scenario::visit(&request)));
         prop_assert!(world.asked.borrow().is_empty(), "{request:?} reached the origin");
         prop_assert!(handled.response.status() != 500);
     }

@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use selvedge_edge::{Answer, Body, Edge, OriginResponse, Plan, Platform, Read, UnixMillis, Want, block_on};
+use selvedge_edge::{Answer, Body, Edge, Entropy, OriginResponse, Plan, Platform, Read, UnixMillis, Visit, Want, block_on};
 use selvedge_token::{Jwk, JwkSet, Minter, SigningKey};
 
 struct OneDocument<'d>(&'d str);
@@ -39,7 +39,12 @@ fuzz_target!(|input: (&str, &str)| {
     let (path, document) = input;
     for url in [format!("https://e/{path}?CAT={}", *TOKEN), format!("https://e/t/{}/{path}", *TOKEN)] {
         let Ok(request) = http::Request::get(url).body(()) else { return };
-        let handled = block_on(EDGE.handle(&OneDocument(document), &request, UnixMillis::from_seconds(0)));
+        let handled = block_on(EDGE.handle(&OneDocument(document), &Visit {
+            request: &request,
+            context: &(),
+            now: UnixMillis::from_seconds(0),
+            entropy: Entropy::new([0; 64]),
+        }));
         assert_ne!(handled.response.status(), 500);
     }
 });

@@ -15,7 +15,7 @@ use std::{
 
 use axum::{Router, extract::State};
 use http::{Request, Response, Uri, uri};
-use selvedge_edge::{Body, Edge, Record, UnixMillis};
+use selvedge_edge::{Body, Edge, Entropy, Record, UnixMillis, Visit};
 
 pub use platform::Native;
 
@@ -43,10 +43,18 @@ async fn handle(
     let (mut parts, _body) = request.into_parts();
     let head = parts.method == http::Method::HEAD;
     parts.uri = absolute(&parts.uri, parts.headers.get(http::header::HOST), &pop.scheme);
-    let handled = pop
-        .edge
-        .handle(&pop.native, &Request::from_parts(parts, ()), now())
-        .await;
+    let request = Request::from_parts(parts, ());
+    let mut entropy = [0; 64];
+    if let Err(error) = getrandom::fill(&mut entropy) {
+        tracing::error!(%error, "the system has no randomness");
+    }
+    let visit = Visit {
+        request: &request,
+        context: &(),
+        now: now(),
+        entropy: Entropy::new(entropy),
+    };
+    let handled = pop.edge.handle(&pop.native, &visit).await;
     log(&handled.record);
     handled.response.map(|body| match body {
         // Of unknown length, or axum would declare a length of nought where the true one is not known.

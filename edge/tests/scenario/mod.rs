@@ -7,8 +7,8 @@ use std::{cell::RefCell, collections::HashMap};
 
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use selvedge_edge::{
-    Answer, Body, Edge, Handled, OriginRequest, OriginResponse, Plan, Platform, Read, Unanswered, UnixMillis,
-    Want, block_on,
+    Answer, Body, Edge, Entropy, Handled, OriginRequest, OriginResponse, Plan, Platform, Read, Unanswered,
+    UnixMillis, Visit, Want, block_on,
 };
 use selvedge_token::{Component, Jwk, Match, Minter, SigningKey};
 
@@ -139,7 +139,18 @@ pub(crate) fn send(world: &World, request: http::request::Builder) -> Handled<St
 
 /// Sends a request through an edge.
 pub(crate) fn send_through(edge: &Edge, world: &World, request: http::request::Builder) -> Handled<String> {
-    block_on(edge.handle(world, &request.body(()).unwrap(), NOW))
+    let request = request.body(()).unwrap();
+    block_on(edge.handle(world, &visit(&request)))
+}
+
+/// A request at [`NOW`], of whose client nothing is known.
+pub(crate) fn visit(request: &Request<()>) -> Visit<'_> {
+    Visit {
+        request,
+        context: &(),
+        now: NOW,
+        entropy: Entropy::new([7; 64]),
+    }
 }
 
 /// Sends a GET for a path and query.
