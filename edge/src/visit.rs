@@ -10,8 +10,9 @@ use selvedge_token::{RequestContext, UnixMillis};
 pub struct Visit<'v> {
     /// With an absolute URI, or a path and a `Host` header.
     pub request: &'v Request<()>,
-    /// What the platform knows of the client and its connection.
-    pub context: &'v dyn RequestContext,
+    /// What the platform knows of the client and its connection. `Sync`, because a host with threads may answer
+    /// the request on another one than it began on.
+    pub context: &'v (dyn RequestContext + Sync),
     /// The only clock reading there is.
     pub now: UnixMillis,
     /// Fresh randomness.
