@@ -118,7 +118,7 @@ describe('the viewer of the demo', () => {
   const stage = new Stage('viewer');
   after(() => stage.close());
 
-  test('turns the sound on, changes the player and picks a rendition', async (t) => {
+  test('turns the sound on, changes the player and the carrier, and picks a rendition', async (t) => {
     const { url } = await startDemo(stage, 'viewer', 'test');
     const browser = await startBrowser(stage, 'refused');
     const page = await browser.newPage({ viewport: DESKTOP });
@@ -145,6 +145,13 @@ describe('the viewer of the demo', () => {
       assert.deepEqual(now.errors.filter(({ fatal }) => fatal), []);
       assert.ok(now.levels.length >= 2);
     }
+
+    await page.check('input[name=carrier][value=header]', { force: true });
+    await until('it plays with the token in a header', async () => {
+      const { carrier, latencyMs } = await state(page);
+      const newest = await page.textContent('#rows tr:first-child .carrier');
+      return carrier === 'header' && latencyMs !== null && newest === 'header';
+    });
 
     const lowest = (await state(page)).levels.toSorted((a, b) => a.bitrate - b.bitrate)[0];
     await page.getByRole('radio', { name: `${lowest.width} × ${lowest.height}` }).check();

@@ -2,7 +2,7 @@
 import { Backoff } from './backoff.js';
 import { ClockReader, STRIP_SHARE } from './clock.js';
 import { measureOffset, now } from './edge-time.js';
-import { ChannelPlayer, PLAYERS } from './player.js';
+import { CARRIERS, ChannelPlayer, PLAYERS } from './player.js';
 import { watchRequests } from './requests.js';
 import { Sparkline } from './sparkline.js';
 import { attempts, send } from './tries.js';
@@ -38,6 +38,7 @@ const state = {
   totalFrames: 0,
   bufferSeconds: 0,
   player: '',
+  carrier: '',
   levels: [],
   level: null,
   errors: [],
@@ -62,9 +63,13 @@ async function start() {
   wireControls();
   setInterval(sample, SAMPLE_EVERY_MS);
 
-  const wanted = new URLSearchParams(location.search).get('player');
+  const parameters = new URLSearchParams(location.search);
+  const wanted = parameters.get('player');
   const first = Object.hasOwn(PLAYERS, wanted) ? wanted : 'hls';
   document.querySelector(`input[name=player][value=${first}]`).checked = true;
+  const carried = parameters.get('carrier');
+  const carrier = Object.hasOwn(CARRIERS, carried) ? carried : 'url';
+  document.querySelector(`input[name=carrier][value=${carrier}]`).checked = true;
   await play(first);
 }
 
@@ -86,6 +91,11 @@ function adopt(fresh) {
     .filter(Boolean)
     .join('  ·  ');
   showAttempts();
+}
+
+/** @param {'player' | 'carrier'} name */
+function chosen(name) {
+  return document.querySelector(`input[name=${name}]:checked`).value;
 }
 
 function edge() {
@@ -121,8 +131,10 @@ async function play(which, { hold = false } = {}) {
   clockReadAt = null;
   latencyWhenRead = null;
   state.latencyMs = null;
-  await player.open(which, demo);
+  const carrier = chosen('carrier');
+  await player.open(which, demo, CARRIERS[carrier]);
   state.player = which;
+  state.carrier = carrier;
   $('playing-with').textContent = `with ${player.name}`;
   if (hold) notice('Press play to go on');
   else await playWithSound();
@@ -199,7 +211,7 @@ async function recover({ status, retryInMs }) {
   } else if (refused || new URL(fresh.hls).origin !== edge()) {
     const hold = video.paused && stage.dataset.state !== 'starting';
     adopt(fresh);
-    play(document.querySelector('input[name=player]:checked').value, { hold });
+    play(chosen('player'), { hold });
   }
 }
 
@@ -470,12 +482,14 @@ function showAnswer({ request, status, type, body, ms }) {
 // Controls
 
 function wireControls() {
-  $('players').addEventListener('change', ({ target }) => {
-    const url = new URL(location.href);
-    url.searchParams.set('player', target.value);
-    history.replaceState(null, '', url);
-    play(target.value);
-  });
+  for (const group of ['players', 'carriers']) {
+    $(group).addEventListener('change', ({ target }) => {
+      const url = new URL(location.href);
+      url.searchParams.set(target.name, target.value);
+      history.replaceState(null, '', url);
+      play(chosen('player'));
+    });
+  }
   $('play').addEventListener('click', togglePlay);
   $('mute').addEventListener('click', toggleMute);
   $('unmute').addEventListener('click', () => {

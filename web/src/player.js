@@ -1,5 +1,6 @@
 // One video element, one of three players behind one small interface, and the counts that say
 // how well it plays.
+import { TokenInHeader } from './token.js';
 
 /**
  * @typedef {object} Level one rendition of the picture
@@ -27,11 +28,33 @@
  * @property {number} [retryInMs] when the player tries again by itself, where it does
  */
 
+/**
+ * @typedef {object} Carried what a player opens
+ * @property {string} url
+ * @property {import('./token.js').Carrier | null} carrier of the token beside the URL, where one is needed
+ */
+
 /** The players that can be chosen, and the bundle that carries each. */
 export const PLAYERS = {
   hls: './player-hls.js',
   dash: './player-dash.js',
   shaka: './player-shaka.js',
+};
+
+/**
+ * Where the token of a URL that was handed out as `…?CAT=<token>` can ride, by a name for it: what to open, and what
+ * carries the token beside that.
+ *
+ * @type {Record<string, (url: string) => Carried>}
+ */
+export const CARRIERS = {
+  url: (url) => ({ url, carrier: null }),
+  header: (url) => {
+    const bare = new URL(url);
+    const token = bare.searchParams.get('CAT') ?? '';
+    bare.searchParams.delete('CAT');
+    return { url: bare.href, carrier: new TokenInHeader(token, [url]) };
+  },
 };
 
 /** A wait shorter than this is a flicker of the browser's own state: no viewer sees it. */
@@ -84,8 +107,9 @@ export class ChannelPlayer {
    *
    * @param {keyof typeof PLAYERS} which
    * @param {{ hls: string, dash: string }} urls
+   * @param {(url: string) => Carried} carry where the token of such a URL is to ride
    */
-  async open(which, urls) {
+  async open(which, urls, carry) {
     const generation = ++this.#generation;
     const old = this.adapter;
     this.adapter = null;
@@ -98,12 +122,14 @@ export class ChannelPlayer {
     this.#waitsSince = null;
     this.errors = [];
     this.#played = false;
-    this.adapter = bundle.open(this.#video, urls[bundle.dialect], (error) => {
+    const { url, carrier } = carry(urls[bundle.dialect]);
+    const onError = (error) => {
       if (generation !== this.#generation) return;
       this.errors.push(error);
       if (this.errors.length > ERRORS_KEPT) this.errors.shift();
       this.#onError(error);
-    });
+    };
+    this.adapter = bundle.open(this.#video, url, onError, carrier);
     await this.adapter.ready;
   }
 

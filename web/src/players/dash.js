@@ -1,4 +1,5 @@
 import { MediaPlayer } from 'dashjs';
+import { carryInDash } from '../token.js';
 
 /** @typedef {import('../player.js').Adapter} Adapter */
 /** @typedef {import('../player.js').Failure} Failure */
@@ -13,9 +14,10 @@ export const dialect = 'dash';
  * @param {HTMLVideoElement} video
  * @param {string} url
  * @param {(error: Failure) => void} onError
+ * @param {import('../token.js').Carrier | null} carrier of the token, where the URL is none
  * @returns {Adapter}
  */
-export function open(video, url, onError) {
+export function open(video, url, onError, carrier) {
   const player = MediaPlayer().create();
   player.updateSettings({ streaming: { buffer: { bufferToKeep: 30 } } });
   const events = MediaPlayer.events;
@@ -30,6 +32,7 @@ export function open(video, url, onError) {
   player.clearDefaultUTCTimingSources();
   // dash.js misses a `play` that comes before it listens, and then never reloads the MPD.
   const ready = new Promise((done) => player.on(events.PLAYBACK_METADATA_LOADED, done));
+  if (carrier) carryInDash(player, carrier);
   player.initialize(video, url, false);
 
   const representations = () => {

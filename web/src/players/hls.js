@@ -1,5 +1,6 @@
 import Hls from 'hls.js';
 import { Backoff } from '../backoff.js';
+import { hlsCarrying } from '../token.js';
 
 /** @typedef {import('../player.js').Adapter} Adapter */
 /** @typedef {import('../player.js').Failure} Failure */
@@ -20,10 +21,15 @@ export const dialect = 'hls';
  * @param {HTMLVideoElement} video
  * @param {string} url
  * @param {(error: Failure) => void} onError
+ * @param {import('../token.js').Carrier | null} carrier of the token, where the URL is none
  * @returns {Adapter}
  */
-export function open(video, url, onError) {
-  const hls = new Hls({ backBufferLength: 30, liveDurationInfinity: true });
+export function open(video, url, onError, carrier) {
+  const hls = new Hls({
+    backBufferLength: 30,
+    liveDurationInfinity: true,
+    ...(carrier && hlsCarrying(carrier)),
+  });
   const backoff = new Backoff();
   let retry = null;
   // After a fatal error hls.js loads nothing until it is told to; at once, it would fail again at once.

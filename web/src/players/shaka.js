@@ -1,4 +1,5 @@
 import shaka from 'shaka-player';
+import { carryInShaka } from '../token.js';
 
 /** @typedef {import('../player.js').Adapter} Adapter */
 /** @typedef {import('../player.js').Failure} Failure */
@@ -13,9 +14,10 @@ export const dialect = 'dash';
  * @param {HTMLVideoElement} video
  * @param {string} url
  * @param {(error: Failure) => void} onError
+ * @param {import('../token.js').Carrier | null} carrier of the token, where the URL is none
  * @returns {Adapter}
  */
-export function open(video, url, onError) {
+export function open(video, url, onError, carrier) {
   shaka.polyfill.installAll();
   const player = new shaka.Player();
   player.configure({ streaming: { bufferBehind: 30 } });
@@ -28,6 +30,7 @@ export function open(video, url, onError) {
   });
   const load = async () => {
     await player.attach(video);
+    if (carrier) carryInShaka(player, carrier);
     await player.load(url);
   };
   const ready = load().catch((error) => {
