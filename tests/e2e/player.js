@@ -1,10 +1,24 @@
 // Plays one URL with one player as it comes from npm, and counts what a viewer would notice.
 import { ClockReader } from '/web/src/clock.js';
+import {
+  TokenInCookie,
+  TokenInHeader,
+  carryInDash,
+  carryInShaka,
+  hlsCarrying,
+} from '/web/src/token.js';
 
 const parameters = new URLSearchParams(location.search);
 const which = parameters.get('player');
 const url = parameters.get('src');
 const video = document.getElementById('video');
+
+/** Null where the token rides in the URL. */
+const carrier =
+  {
+    header: () => new TokenInHeader(parameters.get('token'), [url]),
+    cookie: () => new TokenInCookie([url]),
+  }[parameters.get('carrier')]?.() ?? null;
 
 const probe = {
   version: '',
@@ -111,7 +125,7 @@ const players = {
     await script('/node_modules/hls.js/dist/hls.min.js');
     const { Hls } = window;
     probe.version = Hls.version;
-    const hls = new Hls();
+    const hls = new Hls({ ...(carrier && hlsCarrying(carrier)) });
     hls.on(Hls.Events.ERROR, (_event, { fatal, type, details }) => {
       (fatal ? probe.fatal : probe.warnings).push(`${type} ${details}`);
     });
@@ -129,6 +143,7 @@ const players = {
     });
     // No request may leave the machine, not even for the time.
     player.clearDefaultUTCTimingSources();
+    if (carrier) carryInDash(player, carrier);
     player.initialize(video, url, true);
   },
   async shaka() {
@@ -142,6 +157,7 @@ const players = {
       const critical = detail.severity === shaka.util.Error.Severity.CRITICAL;
       (critical ? probe.fatal : probe.warnings).push(`error ${detail.code} ${detail.data}`);
     });
+    if (carrier) carryInShaka(player, carrier);
     await player.load(url);
     await video.play();
   },

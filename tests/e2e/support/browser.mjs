@@ -58,18 +58,69 @@ export async function servePlayers(stage) {
 
 export const PLAYERS = ['hls', 'dash', 'shaka'];
 
-/** The document with which a player starts. */
-export function entry(player, edge, channel, token) {
-  const document = player === 'hls' ? 'index.m3u8' : 'manifest.mpd';
-  return `${edge}/live/${channel}/${document}?CAT=${token}`;
+/** Every way in which a player can carry a token. */
+export const CARRIERS = ['query', 'path', 'header', 'cookie'];
+
+/** The document with which a player starts; a header or a cookie carries its token beside it. */
+export function entry(player, edge, channel, token, carrier = 'query') {
+  const document = `/live/${channel}/${player === 'hls' ? 'index.m3u8' : 'manifest.mpd'}`;
+  if (carrier === 'query') return `${edge}${document}?CAT=${token}`;
+  if (carrier === 'path') return `${edge}/t/${token}${document}`;
+  return edge + document;
 }
 
-/** Opens the test page with one player on one URL. */
-export async function openPlayer(browser, site, player, url) {
+/** Opens the test page with one player on one URL that carries its token. */
+export function openPlayer(browser, site, player, url) {
+  return openPage(browser, site, { player, src: url });
+}
+
+/**
+ * Opens the test page with one player that starts with a token in some carrier. Each page has cookies of its own.
+ *
+ * @param {import('playwright-core').Browser} browser
+ * @param {string} site where `servePlayers` serves
+ * @param {{ player: string, edge: string, channel: string, token: string, carrier: string }} viewing
+ * @param {(page: import('playwright-core').Page) => void} [prepare] before the page loads
+ */
+export function openCarrying(browser, site, viewing, prepare) {
+  const { player, edge, channel, token, carrier } = viewing;
+  const query = { player, src: entry(player, edge, channel, token, carrier), carrier };
+  if (carrier === 'header') query.token = token;
+  return openPage(browser, site, query, async (page) => {
+    if (carrier === 'cookie') await giveCookie(page, edge, token);
+    prepare?.(page);
+  });
+}
+
+async function openPage(browser, site, query, prepare) {
   const page = await browser.newPage({ viewport: { width: 480, height: 340 } });
-  const query = new URLSearchParams({ player, src: url });
-  await page.goto(`${site}/tests/e2e/player.html?${query}`);
+  await prepare?.(page);
+  await page.goto(`${site}/tests/e2e/player.html?${new URLSearchParams(query)}`);
   return page;
+}
+
+const COOKIE = 'CTA-Common-Access-Token';
+
+/** The cookie that a page's own server would set when its viewer logs in. */
+function giveCookie(page, edge, token) {
+  const cookie = { name: COOKIE, value: token, url: edge, httpOnly: true, sameSite: 'Lax' };
+  return page.context().addCookies([cookie]);
+}
+
+/**
+ * The token with which a request of a page goes to an edge, wherever it stands; null where there is none.
+ *
+ * @param {import('playwright-core').Request} request
+ */
+export async function tokenOf(request) {
+  const { pathname, searchParams } = new URL(request.url());
+  const inUrl = /^\/t\/([^/]+)\//.exec(pathname)?.[1] ?? searchParams.get('CAT');
+  if (inUrl) return inUrl;
+  const name = COOKIE.toLowerCase();
+  // What the browser adds by itself, a cookie, is told a little later.
+  const headers = await request.allHeaders();
+  const cookies = headers.cookie?.split(/; */).map((pair) => pair.split('=')) ?? [];
+  return headers[name] ?? cookies.find(([key]) => key.toLowerCase() === name)?.[1] ?? null;
 }
 
 const ANSWER_WITHIN_MS = 10_000;

@@ -46,51 +46,67 @@ export async function untilDeep(origin, channel, segments = 4) {
   });
 }
 
-/** Starts one edge by name. */
-export function startEdge(kind, stage, origin, keys) {
-  return { native: startNative, workerd: startWorkerd, viceroy: startViceroy }[kind](
-    stage,
-    origin,
-    keys,
-  );
-}
-
 export const EDGES = ['native', 'workerd', 'viceroy'];
 
-async function startNative(stage, origin, keys) {
+/**
+ * @typedef {object} Edge one edge that runs
+ * @property {string} url
+ * @property {import('./processes.mjs').Running} part the process; a restart puts another in its place
+ * @property {() => Promise<void>} takeUpKeys what an operator does when the key set has changed
+ */
+
+/**
+ * Starts one edge by name.
+ *
+ * @param {'native' | 'workerd' | 'viceroy'} kind
+ * @param {import('./processes.mjs').Stage} stage
+ * @param {string} origin URL
+ * @param {import('./keys.mjs').Keys} keys
+ * @param {object} [site] fields of the site document
+ * @returns {Promise<Edge>}
+ */
+export function startEdge(kind, stage, origin, keys, site = {}) {
+  const start = { native: startNative, workerd: startWorkerd, viceroy: startViceroy }[kind];
+  return start(stage, origin, keys, { cors_origins: ['*'], server_timing: true, ...site });
+}
+
+async function startNative(stage, origin, keys, site) {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
+  const config = join(temporaryFolder(stage), 'selvedge.toml');
+  writeFileSync(config, `edge = ${toml({ origin, keys: keys.path, site })}\n`);
   const part = await stage.start({
     name: 'edge-native',
     command: paths.selvedge(),
-    args: [
-      ...['edge', '--listen', `127.0.0.1:${port}`, '--origin', origin],
-      ...['--keys', keys.publicPath, '--server-timing'],
-    ],
+    args: ['edge', '--listen', `127.0.0.1:${port}`, '--config', config],
     ready: () => answers(`${url}/healthz`),
   });
-  return { url, part };
+  // It watches its file.
+  return { url, part, takeUpKeys: async () => {} };
 }
 
 /**
  * The worker as it was built, in workerd, under `wrangler dev`. The configuration is the one that
  * is deployed, less the step that would build it again.
  */
-async function startWorkerd(stage, origin, keys) {
+async function startWorkerd(stage, origin, keys, site) {
   const [port, inspector] = [await freePort(), await freePort()];
   const url = `http://127.0.0.1:${port}`;
   const folder = temporaryFolder(stage);
   cpSync(paths.cloudflareBuild(), join(folder, 'edge/cloudflare/build'), { recursive: true });
   const config = readFileSync(join(paths.ROOT, 'wrangler.toml'), 'utf8');
   writeFileSync(join(folder, 'wrangler.toml'), withoutTable(config, 'build'));
-  const variables = { ORIGIN: origin, CAT_KEYS: keys.publicJson };
-  writeFileSync(
-    join(folder, '.dev.vars'),
-    Object.entries(variables)
-      .map(([name, value]) => `${name}='${value}'\n`)
-      .join(''),
-    { mode: 0o600 },
-  );
+  const writeVariables = () => {
+    const variables = { ORIGIN: origin, CAT_KEYS: keys.json, SITE: JSON.stringify(site) };
+    writeFileSync(
+      join(folder, '.dev.vars'),
+      Object.entries(variables)
+        .map(([name, value]) => `${name}='${value}'\n`)
+        .join(''),
+      { mode: 0o600 },
+    );
+  };
+  writeVariables();
   const part = await stage.start({
     name: 'edge-workerd',
     command: paths.modernNode(),
@@ -108,41 +124,63 @@ async function startWorkerd(stage, origin, keys) {
     },
     ready: () => answers(`${url}/healthz`),
   });
-  return { url, part };
+  // Wrangler watches the file, as the platform starts new isolates when a secret was put.
+  return { url, part, takeUpKeys: async () => writeVariables() };
 }
 
 /** The Fastly service as it was built, in Fastly's local runtime. */
-async function startViceroy(stage, origin, keys) {
+async function startViceroy(stage, origin, keys, site) {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  const folder = temporaryFolder(stage);
-  let config = readFileSync(join(paths.ROOT, 'fastly.toml'), 'utf8');
-  config = replaced(config, /(\[local_server\.backends\.origin\]\s+url = ).*/, origin);
-  config = replaced(config, /(key = "CAT_KEYS"\s+data = ).*/, keys.publicJson);
-  writeFileSync(join(folder, 'fastly.toml'), config);
-  const part = await stage.start({
-    name: 'edge-viceroy',
-    command: paths.viceroy(),
-    args: [
-      ...['serve', '-C', join(folder, 'fastly.toml'), '--addr', `127.0.0.1:${port}`],
-      paths.fastlyModule(),
-    ],
-    ready: () => answers(`${url}/healthz`),
-  });
-  return { url, part };
+  const file = join(temporaryFolder(stage), 'fastly.toml');
+  const run = (name) => {
+    let config = readFileSync(join(paths.ROOT, 'fastly.toml'), 'utf8');
+    config = replaced(config, /(\[local_server\.backends\.origin\]\s+url = ).*/, origin);
+    config = replaced(config, /(key = "CAT_KEYS"\s+data = ).*/, keys.json);
+    config = replaced(
+      config,
+      /(\[local_server\.config_stores\.selvedge\.contents\]\s+SITE = ).*/,
+      JSON.stringify(site),
+    );
+    writeFileSync(file, config, { mode: 0o600 });
+    return stage.start({
+      name,
+      command: paths.viceroy(),
+      args: ['serve', '-C', file, '--addr', `127.0.0.1:${port}`, paths.fastlyModule()],
+      ready: () => answers(`${url}/healthz`),
+    });
+  };
+  const edge = {
+    url,
+    part: await run('edge-viceroy'),
+    // Viceroy reads its stores when it starts; on Fastly itself a new secret reaches a running service.
+    async takeUpKeys() {
+      await edge.part.stop();
+      edge.part = await run('edge-viceroy-restarted');
+    },
+  };
+  return edge;
+}
+
+/** A value as TOML writes it in one line. */
+function toml(value) {
+  if (Array.isArray(value)) return `[${value.map(toml).join(', ')}]`;
+  if (typeof value !== 'object') return JSON.stringify(value);
+  const pairs = Object.entries(value).map(([key, inner]) => `${JSON.stringify(key)} = ${toml(inner)}`);
+  return `{ ${pairs.join(', ')} }`;
 }
 
 /** A TOML document in which the value after a pattern's first group is another one. */
-function replaced(toml, pattern, value) {
-  if (!pattern.test(toml)) throw new Error(`no ${pattern} to replace`);
-  return toml.replace(pattern, (_all, key) => `${key}${JSON.stringify(value)}`);
+function replaced(document, pattern, value) {
+  if (!pattern.test(document)) throw new Error(`no ${pattern} to replace`);
+  return document.replace(pattern, (_all, key) => `${key}${JSON.stringify(value)}`);
 }
 
 /** A TOML document without one table. */
-function withoutTable(toml, name) {
-  const lines = toml.split('\n');
+function withoutTable(document, name) {
+  const lines = document.split('\n');
   const start = lines.findIndex((line) => line.trim() === `[${name}]`);
-  if (start < 0) return toml;
+  if (start < 0) return document;
   const length = lines.slice(start + 1).findIndex((line) => line.startsWith('['));
   lines.splice(start, length < 0 ? lines.length - start : length + 1);
   return lines.join('\n');
