@@ -205,12 +205,12 @@ fn inspection_shows_every_claim_by_name() {
     assert_eq!(
         shown,
         "COSE_Sign1, ES256, kid 'es'\n\
-         iss            \"broadcaster\"\n\
-         exp            1790000060\n\
-         cti            't-1'\n\
-         catv           1\n\
-         catu           {3: {1: \"/live/news/\"}}\n\
-         catm           [\"GET\"]"
+         \u{20}  1 iss           \"broadcaster\"  # made by \"broadcaster\"\n\
+         \u{20}  4 exp           1790000060  # expires 2026-09-21T14:14:20Z\n\
+         \u{20}  7 cti           't-1'  # the token's own identity, by which it is known to be used again\n\
+         \u{20}310 catv          1  # version 1 of the token format\n\
+         \u{20}312 catu          {3: {1: \"/live/news/\"}}  # admits paths that begin with \"/live/news/\"\n\
+         \u{20}313 catm          [\"GET\"]  # admits the method GET"
     );
     assert_eq!(elliptic().alg, Some(Algorithm::Es256));
 }
