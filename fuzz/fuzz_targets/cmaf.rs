@@ -4,7 +4,10 @@
 use libfuzzer_sys::fuzz_target;
 use selvedge_origin::cmaf::{Event, Limits, Reader};
 
-const LIMITS: Limits = Limits { init: 1 << 16, chunk: 1 << 18 };
+const LIMITS: Limits = Limits {
+    init: 1 << 16,
+    chunk: 1 << 18,
+};
 
 fn read<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<Event>, bool) {
     let mut reader = Reader::new(LIMITS);
@@ -20,7 +23,9 @@ fn read<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<Event>, bool) {
 }
 
 fuzz_target!(|bytes: &[u8]| {
-    let Some((size, bytes)) = bytes.split_first() else { return };
+    let Some((size, bytes)) = bytes.split_first() else {
+        return;
+    };
     let whole = read(std::iter::once(bytes));
     let split = read(bytes.chunks(usize::from(*size).max(1)));
     assert_eq!(whole, split);
