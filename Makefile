@@ -14,7 +14,8 @@ INPUT ?= test
 DEMO_ARGS ?=
 # For how long `make soak` watches each edge, in seconds; the tokens of the test last an hour.
 SOAK ?= 900
-# How many inputs each property is tried with by `make fuzz`.
+# How many inputs `make fuzz` tries: of each fuzz target, and of each property.
+RUNS ?= 10000000
 CASES ?= 20000
 
 .PHONY: help demo test check fix bench soak fuzz wasm tools clean
@@ -26,7 +27,7 @@ help:
 	@echo 'make fix     repair what format and lints can repair'
 	@echo 'make bench   our hot paths beside what they are measured against'
 	@echo 'make soak    the players on each edge for long; SOAK=$(SOAK) seconds'
-	@echo 'make fuzz    the property tests with many more inputs; CASES=$(CASES)'
+	@echo 'make fuzz    the token under libFuzzer and every property at length; RUNS=$(RUNS), CASES=$(CASES)'
 	@echo 'make wasm    both edges: edge/cloudflare/build/ and bin/main.wasm'
 	@echo 'make tools   only bring what `make test` needs'
 	@echo 'make clean   remove what was built'
@@ -60,8 +61,9 @@ fix:
 	cargo fmt --all
 
 bench:
-	@scripts/setup.sh debian-demo
+	@scripts/setup.sh debian-demo node npm wasm-targets
 	cargo bench --locked -p selvedge
+	@scripts/bench-token.sh
 
 soak: tools
 	cargo build --locked -p selvedge -p selvedge-encoder
@@ -70,6 +72,7 @@ soak: tools
 
 fuzz:
 	@scripts/setup.sh debian-demo
+	@scripts/fuzz.sh $(RUNS)
 	PROPTEST_CASES=$(CASES) cargo test --locked -p selvedge-token -p selvedge-edge -p selvedge-origin
 	PROPTEST_CASES=$(CASES) cargo test --locked -p selvedge-encoder --lib
 
