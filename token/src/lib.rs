@@ -65,6 +65,7 @@ mod cbor;
 mod claims;
 mod context;
 mod cose;
+mod ere;
 mod error;
 mod inspect;
 mod key;
@@ -79,11 +80,14 @@ mod verify;
 
 pub use claims::{Claims, CompositeLabels, Dialect, Match, Odds, Replay, UriRule, Watermark};
 pub use context::{Coordinates, FingerprintKind, Headers, Request, RequestContext};
+pub use ere::Ere;
 pub use error::{Class, KeyError, MintError, Refusal};
 pub use inspect::{Explained, ExplainedSet, Inspection, inspect};
 pub use key::{Algorithm, Jwk, JwkSet, KeySet, SigningKey};
 pub use label::Label;
-pub use limits::{MAX_CLAIMS, MAX_COMPOSITE_LEVELS, MAX_NESTING, MAX_TOKEN_BYTES, MAX_TOKEN_TEXT};
+pub use limits::{
+    MAX_CLAIMS, MAX_COMPOSITE_LEVELS, MAX_NESTING, MAX_PATTERN, MAX_TOKEN_BYTES, MAX_TOKEN_TEXT,
+};
 pub use lint::{Exposure, Form, Warning, lint, lint_claims};
 pub use mint::Minter;
 pub use store::{Standing, StoreKey, StoreRequest};

@@ -23,3 +23,12 @@ pub(crate) const MAX_KEYS_TRIED: usize = 4;
 
 /// Shortest HMAC secret, in bytes: the output length of SHA-256 (RFC 7518 §3.2).
 pub(crate) const MIN_SECRET: usize = 32;
+
+/// Longest regular expression, in bytes: generous for the path of a request, and an eighth of a token.
+pub const MAX_PATTERN: usize = 512;
+
+/// Most steps of a compiled regular expression. A text of 8 KiB then costs no more than eight million comparisons.
+pub(crate) const MAX_PATTERN_STEPS: usize = 1024;
+
+/// Deepest nesting of groups in a regular expression: reading one takes a stack frame for each.
+pub(crate) const MAX_PATTERN_DEPTH: usize = 32;

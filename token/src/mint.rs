@@ -141,17 +141,9 @@ impl Minter {
     fn uri_map(&self) -> Value {
         let mut components: Vec<(Component, Vec<(Value, Value)>)> = Vec::new();
         for (component, must) in &self.uri {
-            let value = match must {
-                Match::Exact(text) | Match::Prefix(text) | Match::Suffix(text) | Match::Contains(text) => {
-                    text.as_str().into()
-                }
-                Match::Sha256(hash) | Match::Sha512t256(hash) => hash[..].into(),
-            };
-            // Every key of a match type is a small integer.
-            let entry = (Value::from(must.key() as i64), value);
             match components.iter_mut().find(|(have, _)| have == component) {
-                Some((_, matches)) => matches.push(entry),
-                None => components.push((*component, vec![entry])),
+                Some((_, matches)) => matches.push(must.entry()),
+                None => components.push((*component, vec![must.entry()])),
             }
         }
         components.sort_by_key(|(component, _)| *component as u8);

@@ -179,18 +179,20 @@ fn issuers_and_audiences_are_enforced_where_they_are_configured_or_claimed() {
 }
 
 #[test]
-fn a_restriction_that_is_not_evaluated_is_a_refusal_and_an_unknown_claim_is_not() {
+fn a_restriction_that_cannot_be_judged_is_a_refusal_and_an_unknown_claim_is_not() {
     let verifier = verifier(Policy::default());
-    let asn_only = verifier
-        .authenticate(&mint(
-            &news().claim(311, vec![ciborium::Value::from(64_500)]),
-            &symmetric(),
-        ))
-        .unwrap();
-    let refusal = admit(&asn_only, "/live/news/a", NOW).unwrap_err();
+    let refusal = |label, value: ciborium::Value| {
+        let token = mint(&news().claim(label, value), &symmetric());
+        let token = verifier.authenticate(&token).unwrap();
+        admit(&token, "/live/news/a", NOW).unwrap_err().to_string()
+    };
     assert_eq!(
-        refusal.to_string(),
-        "claim catnip restricts the request in a way that is not evaluated here"
+        refusal(311, vec![ciborium::Value::from(64_500)].into()),
+        "claim catnip cannot be judged: what it asks for is not known here"
+    );
+    assert_eq!(
+        refusal(328, 30.into()),
+        "claim moqt-reval restricts the request in a way that is not evaluated here"
     );
     let private = verifier
         .authenticate(&mint(&news().claim(-70_000, "note"), &symmetric()))

@@ -2,7 +2,12 @@
 
 mod composite;
 mod dialect;
+mod geography;
+mod header;
+mod matching;
+mod network;
 mod restriction;
+mod transport;
 mod truth;
 mod uri_rules;
 mod usage;
@@ -11,7 +16,8 @@ mod watermark;
 use core::cmp::Ordering;
 
 pub use dialect::{CompositeLabels, Dialect};
-pub use uri_rules::{Match, UriRule};
+pub use matching::Match;
+pub use uri_rules::UriRule;
 pub use usage::{Odds, Replay};
 pub use watermark::Watermark;
 
@@ -203,7 +209,7 @@ impl Claims {
         }
         self.restrictions
             .iter()
-            .try_for_each(|restriction| restriction.judge(scope.request))?;
+            .try_for_each(|restriction| restriction.judge(scope))?;
         self.composites
             .iter()
             .try_for_each(|composite| composite.judge(scope))
@@ -244,6 +250,7 @@ fn check_renewal(reader: &mut Reader<'_>) -> Option<()> {
 }
 
 /// What to say of a claim whose CBOR cannot be read.
+#[expect(clippy::needless_pass_by_value, reason = "made for `map_err`")]
 pub(crate) fn read_error(error: Refusal) -> &'static str {
     match error {
         Refusal::Cbor { what, .. } => what,

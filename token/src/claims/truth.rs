@@ -16,4 +16,44 @@ impl Truth {
     pub(crate) const fn known(holds: bool) -> Self {
         if holds { Self::Holds } else { Self::Fails }
     }
+
+    /// Whether all hold. One that fails decides, whatever is not known of the others.
+    pub(crate) fn all(truths: impl IntoIterator<Item = Self>) -> Self {
+        let mut all = Self::Holds;
+        for truth in truths {
+            match truth {
+                Self::Holds => {}
+                Self::Fails => return Self::Fails,
+                Self::Unknown => all = Self::Unknown,
+            }
+        }
+        all
+    }
+
+    /// Whether any holds. One that does decides, whatever is not known of the others.
+    pub(crate) fn any(truths: impl IntoIterator<Item = Self>) -> Self {
+        let mut any = Self::Fails;
+        for truth in truths {
+            match truth {
+                Self::Holds => return Self::Holds,
+                Self::Fails => {}
+                Self::Unknown => any = Self::Unknown,
+            }
+        }
+        any
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Truth::{self, *};
+
+    #[test]
+    fn what_is_not_known_matters_only_where_nothing_else_decides() {
+        assert_eq!(Truth::all([Unknown, Fails]), Fails);
+        assert_eq!(Truth::all([Holds, Unknown]), Unknown);
+        assert_eq!(Truth::any([Unknown, Holds]), Holds);
+        assert_eq!(Truth::any([Fails, Unknown]), Unknown);
+        assert_eq!((Truth::all([]), Truth::any([])), (Holds, Fails));
+    }
 }

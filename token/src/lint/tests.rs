@@ -51,7 +51,10 @@ fn a_token_for_maximum_reach_has_no_warning() {
 #[test]
 fn what_everybody_could_read_of_a_viewer_is_warned_of_unless_encrypted() {
     let address = tag(52, Value::Bytes(vec![192, 0, 2, 7]));
-    let wide = Value::Array(vec![prefix(52, 24, &[192, 0, 2, 0]), prefix(54, 56, &[0x20; 16])]);
+    let wide = Value::Array(vec![
+        prefix(52, 24, &[192, 0, 2, 0]),
+        prefix(54, 56, &0x2001_0db8_0000_0100_u128.rotate_left(64).to_be_bytes()),
+    ]);
     for (claims, code) in [
         (cbor!({4 => 9, 311 => [address]}), "precise-address"),
         (
