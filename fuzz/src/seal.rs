@@ -113,3 +113,40 @@ fn parts(token: &[u8], tags: &[u64]) -> Option<[Value; 4]> {
     tags.contains(&tag)
         .then_some(array.into_array().ok()?.try_into().ok()?)
 }
+
+/// Whether `bytes` are one item and nothing after it: the pseudocode of RFC 8949 appendix C, in safe words.
+///
+/// Unlike [`read_all`] it knows simple values that nobody has assigned.
+pub fn is_well_formed(bytes: &[u8]) -> bool {
+    let mut rest = bytes;
+    item(&mut rest, 0).is_some() && rest.is_empty()
+}
+
+/// Passes over one item.
+fn item(rest: &mut &[u8], depth: usize) -> Option<()> {
+    if depth > 256 {
+        return None;
+    }
+    let head = *rest.split_off_first()?;
+    let (major, info) = (head >> 5, head & 0x1f);
+    let length = match info {
+        0..24 => usize::from(info),
+        24..28 => rest
+            .split_off(..1 << (info - 24))?
+            .iter()
+            .try_fold(0_usize, |value, byte| {
+                value.checked_mul(256)?.checked_add(usize::from(*byte))
+            })?,
+        // The standard's deterministic form has definite lengths alone (CTA-5007-B §4.5).
+        _ => return None,
+    };
+    match major {
+        2 => rest.split_off(..length).map(|_| ()),
+        3 => std::str::from_utf8(rest.split_off(..length)?).ok().map(|_| ()),
+        4 => (0..length).try_for_each(|_| item(rest, depth + 1)),
+        5 => (0..length).try_for_each(|_| item(rest, depth + 1).and_then(|()| item(rest, depth + 1))),
+        6 => item(rest, depth + 1),
+        7 if info == 24 && length < 32 => None,
+        _ => Some(()),
+    }
+}
