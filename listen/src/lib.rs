@@ -10,13 +10,14 @@ mod io;
 
 use std::time::{Duration, Instant};
 
-use axum::Router;
+use axum::{Router, extract::ConnectInfo};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{conn::auto::Builder, graceful::GracefulShutdown},
     service::TowerToHyperService,
 };
 use tokio::{net::TcpListener, sync::Semaphore};
+use tower::ServiceExt as _;
 
 use crate::io::Impatient;
 
@@ -51,7 +52,8 @@ impl Default for Limits {
 }
 
 /// Serves `router` until `stop` completes; then takes no new connection, lets requests under way end within
-/// [`Limits::drain_time`], and returns.
+/// [`Limits::drain_time`], and returns. Every request carries its connection's other end, as
+/// [`ConnectInfo`].
 pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: impl Future<Output = ()>) {
     let permits = std::sync::Arc::new(Semaphore::new(limits.connections));
     let builder = builder(limits);
@@ -64,8 +66,8 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
             accepted = listener.accept() => accepted,
             () = &mut stop => break,
         };
-        let stream = match accepted {
-            Ok((stream, _peer)) => stream,
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 // Out of file descriptors, or the peer gave up: neither is a reason to stop serving the others.
                 if let Some(count) = failed.one_more() {
@@ -86,7 +88,14 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
             tracing::debug!(%error, "socket options");
         }
         let stream = Impatient::new(stream, limits.header_time, limits.write_time);
-        let service = TowerToHyperService::new(router.clone());
+        let service =
+            router
+                .clone()
+                .map_request(move |mut request: hyper::Request<hyper::body::Incoming>| {
+                    request.extensions_mut().insert(ConnectInfo(peer));
+                    request
+                });
+        let service = TowerToHyperService::new(service);
         let connection = builder
             .serve_connection(TokioIo::new(stream), service)
             .into_owned();
@@ -172,6 +181,26 @@ mod tests {
             let _ = stopped.await;
         }));
         (address, stop, server)
+    }
+
+    #[tokio::test]
+    async fn a_request_knows_its_connections_other_end() {
+        let router = Router::new().route(
+            "/",
+            get(|ConnectInfo(peer): ConnectInfo<std::net::SocketAddr>| async move { peer.to_string() }),
+        );
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(serve(listener, router, Limits::default(), std::future::pending()));
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let own = stream.local_addr().unwrap().to_string();
+        stream
+            .write_all(b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+            .await
+            .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.ends_with(&own), "{answer}");
     }
 
     async fn exchange(address: std::net::SocketAddr, request: &[u8]) -> String {
