@@ -58,6 +58,7 @@
 
 mod authorise;
 mod carrier;
+pub mod certificate;
 mod compose;
 mod cors;
 mod dash;

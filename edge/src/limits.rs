@@ -10,3 +10,9 @@ pub(crate) const MAX_TOKENS: usize = 6;
 /// Largest document that is rewritten, in bytes: a 12-hour playlist of 2 s segments is about 2 MiB, and one
 /// isolate of 128 MiB serves many requests at once.
 pub(crate) const MAX_DOCUMENT: usize = 4 << 20;
+
+/// Longest client certificate that is read, in bytes: TLS stacks commonly take 16 KiB for a whole chain.
+pub(crate) const MAX_CERTIFICATE: usize = 16 << 10;
+
+/// Most certificates of a client's chain; chains in use have two or three.
+pub(crate) const MAX_CERTIFICATES: usize = 8;
