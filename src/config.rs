@@ -3,6 +3,7 @@
 use std::{fs, net::SocketAddr, path::Path};
 
 use selvedge_edge::Site;
+use selvedge_edge_native::{Facts, Prefix};
 use serde::Deserialize;
 
 use crate::failure::Failure;
@@ -27,6 +28,10 @@ pub(crate) struct EdgeConfig {
     pub(crate) scheme: Scheme,
     /// File with the JWK Set of the keys that tokens are signed with.
     pub(crate) keys: Option<std::path::PathBuf>,
+    /// Proxies before this edge that say who the client is.
+    pub(crate) trusted_proxies: Vec<Prefix>,
+    /// The header fields in which they say more than its address.
+    pub(crate) facts: Facts,
     /// The site document, as a table.
     pub(crate) site: Site,
 }
@@ -55,6 +60,8 @@ impl Default for EdgeConfig {
             origin: "http://127.0.0.1:8080".into(),
             scheme: Scheme::Http,
             keys: None,
+            trusted_proxies: Vec::new(),
+            facts: Facts::default(),
             site: Site::default(),
         }
     }
@@ -100,7 +107,7 @@ mod tests {
         let line = refused("[edge]\nlisten = \"127.0.0.1:1\"\norigins = \"x\"\n");
         assert_eq!(
             line,
-            "selvedge.toml:3: origins: unknown field `origins`, expected one of `listen`, `origin`, `scheme`, `keys`, `site`"
+            "selvedge.toml:3: origins: unknown field `origins`, expected one of `listen`, `origin`, `scheme`, `keys`, `trusted_proxies`, `facts`, `site`"
         );
     }
 
@@ -111,6 +118,23 @@ mod tests {
     }
 
     #[test]
+    fn a_proxy_that_is_no_address_is_named_and_the_examples_facts_are_known() {
+        let line = refused("[edge]\ntrusted_proxies = [\"10.0.0.0/99\"]\n");
+        assert_eq!(
+            line,
+            "selvedge.toml:2: trusted_proxies: \"10.0.0.0/99\" is neither an address nor a prefix such as 10.0.0.0/8"
+        );
+        let example = include_str!("../selvedge.example.toml");
+        let (_, facts) = example.split_once("[edge.facts]\n").unwrap();
+        let (facts, _) = facts.split_once("\n[").unwrap();
+        let shown = facts.replace("# ", "").replace('#', "");
+        let named: Vec<&str> = shown.lines().filter(|line| line.contains(" = ")).collect();
+        let config: Config = toml::from_str(&format!("[edge.facts]\n{}", named.join("\n"))).unwrap();
+        assert_ne!(config.edge.facts, Facts::default());
+        assert_eq!(named.len(), 10, "every fact");
+    }
+
+    #[test]
     fn the_example_holds_the_defaults() {
         let example: Config = toml::from_str(include_str!("../selvedge.example.toml")).unwrap();
         let default = Config::default();
@@ -118,6 +142,8 @@ mod tests {
         assert_eq!(example.edge.listen, default.edge.listen);
         assert_eq!(example.edge.origin, default.edge.origin);
         assert_eq!(example.edge.scheme, default.edge.scheme);
+        assert_eq!(example.edge.trusted_proxies, default.edge.trusted_proxies);
+        assert_eq!(example.edge.facts, default.edge.facts);
         assert_eq!(example.edge.site, default.edge.site);
     }
 }

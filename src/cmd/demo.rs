@@ -18,7 +18,7 @@ use axum::{
     routing::get,
 };
 use selvedge_edge::{Edge, OriginUrl, Site};
-use selvedge_edge_native::{Native, router};
+use selvedge_edge_native::{Native, Pop, Trust};
 use selvedge_listen::{Limits, serve};
 use selvedge_origin::{Origin, clock};
 use selvedge_token::{Component, Jwk, JwkSet, Match, Minter, SigningKey};
@@ -115,7 +115,7 @@ pub(crate) async fn run(args: Args, log_format: Option<LogFormat>) -> Result<(),
     let native = Native::new(url).map_err(|error| Failure::run("the edge", error))?;
     let edge = tokio::spawn(serve(
         edge_socket,
-        router(edge, native, http::uri::Scheme::HTTP),
+        Pop::new(edge, native, http::uri::Scheme::HTTP, Trust::default()).router(),
         Limits::default(),
         until(stopped.clone()),
     ));

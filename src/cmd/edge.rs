@@ -1,13 +1,9 @@
 //! `selvedge edge`
 
-use std::{
-    fs,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-};
+use std::{net::SocketAddr, path::PathBuf};
 
 use selvedge_edge::{Edge, OriginUrl};
-use selvedge_edge_native::{Native, router};
+use selvedge_edge_native::{KeyFile, Native, Pop, Trust};
 use selvedge_listen::Limits;
 
 use super::bind;
@@ -29,7 +25,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "URL")]
     origin: Option<String>,
 
-    /// JWK Set of the keys that tokens are signed with (`selvedge token key` makes one)
+    /// JWK Set of the keys that tokens are signed with (`selvedge token key` makes one); read again when it changes
     #[arg(long, value_name = "FILE")]
     keys: Option<PathBuf>,
 
@@ -52,24 +48,25 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
 
     let origin = OriginUrl::parse(&config.origin).map_err(|error| Failure::configuration("origin", error))?;
     let native = Native::new(origin).map_err(|error| Failure::run("the HTTP client", error))?;
-    let edge = Edge::with_site(&read(&keys)?, config.site)
-        .map_err(|error| Failure::configuration(keys.display(), error))?;
+    let unusable = |error: &dyn std::fmt::Display| Failure::configuration(keys.display(), error);
+    let file = KeyFile::open(&keys).await.map_err(|error| unusable(&error))?;
+    let edge = Edge::with_site(file.text(), config.site.clone()).map_err(|error| unusable(&error))?;
+    let trust = Trust {
+        proxies: config.trusted_proxies,
+        facts: config.facts,
+    };
+    let pop = Pop::new(edge, native, config.scheme.into(), trust);
     let stop = stop::requested()?;
     let listener = bind(config.listen).await?;
     let listening = listener
         .local_addr()
         .map_err(|error| Failure::run("the listener", error))?;
     tracing::info!(%listening, origin = config.origin, "edge");
-    selvedge_listen::serve(
-        listener,
-        router(edge, native, config.scheme.into()),
-        Limits::default(),
-        stop,
-    )
-    .await;
+    let router = pop.router();
+    tokio::select! {
+        () = selvedge_listen::serve(listener, router, Limits::default(), stop) => {}
+        // Never ends by itself.
+        () = file.follow(pop, config.site) => {}
+    }
     Ok(())
-}
-
-fn read(path: &Path) -> Result<String, Failure> {
-    fs::read_to_string(path).map_err(|error| Failure::configuration(path.display(), error))
 }

@@ -2,60 +2,107 @@
 //! the other platforms are compared with.
 //!
 //! It only translates: a request of axum's becomes the core's, the core's plan becomes requests to the origin,
-//! and bodies stream through from one socket to the other.
+//! and bodies stream through from one socket to the other. Who the client is, the socket says, or a proxy that is
+//! trusted to ([`Trust`]). What is to be remembered between requests lies in this process's memory, so a single
+//! use is single, and a limit is exact, within one process.
 
 #![forbid(unsafe_code)]
 
+mod client;
+mod keys;
 mod platform;
 
 use std::{
-    sync::Arc,
+    net::SocketAddr,
+    sync::{Arc, PoisonError, RwLock},
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use axum::{Router, extract::State};
+use axum::{
+    Router,
+    extract::{ConnectInfo, State},
+};
 use http::{Request, Response, Uri, uri};
-use selvedge_edge::{Body, Edge, Entropy, Record, UnixMillis, Visit};
+use selvedge_edge::{Body, ConfigError, Edge, Entropy, Handled, Record, UnixMillis, Visit, misconfigured};
 
+pub use client::{Facts, FieldName, Prefix, Trust};
+pub use keys::KeyFile;
 pub use platform::Native;
 
-/// The edge as a router: every path of every method is the core's to judge.
-///
-/// `scheme` is what viewers use, which is not what arrives where TLS ends before this process. It is never taken
-/// from a request: a token may be for one scheme alone.
-pub fn router(edge: Edge, native: Native, scheme: uri::Scheme) -> Router {
-    Router::new()
-        .fallback(handle)
-        .with_state(Arc::new(Pop { edge, native, scheme }))
-}
+/// A point of presence: the core and its door to the world. A clone is the same one.
+#[derive(Clone, Debug)]
+pub struct Pop(Arc<Inner>);
 
-/// A point of presence: the core and its door to the world.
-struct Pop {
-    edge: Edge,
+#[derive(Debug)]
+struct Inner {
+    /// Replaced as a whole when keys change; a request keeps the one that it began with.
+    edge: RwLock<Arc<Edge>>,
     native: Native,
     scheme: uri::Scheme,
+    trust: Trust,
 }
 
-async fn handle(
-    State(pop): State<Arc<Pop>>,
-    request: Request<axum::body::Body>,
-) -> Response<axum::body::Body> {
+impl Pop {
+    /// `scheme` is what viewers use, which is not what arrives where TLS ends before this process. It is never
+    /// taken from a request: a token may be for one scheme alone.
+    pub fn new(edge: Edge, native: Native, scheme: uri::Scheme, trust: Trust) -> Self {
+        Self(Arc::new(Inner {
+            edge: RwLock::new(Arc::new(edge)),
+            native,
+            scheme,
+            trust,
+        }))
+    }
+
+    /// Goes on with another edge from the next request on. Connections to the origin and what the store remembers
+    /// live on; requests under way end as they began.
+    pub fn replace(&self, edge: Edge) {
+        // Whoever held the lock and panicked had only copied or set a pointer.
+        let mut current = self.0.edge.write().unwrap_or_else(PoisonError::into_inner);
+        *current = Arc::new(edge);
+    }
+
+    /// The edge as a router: every path of every method is the core's to judge.
+    ///
+    /// The other end of a connection is looked for in the requests' [`ConnectInfo`] of a [`SocketAddr`]; without
+    /// one, the client's address is unknown.
+    pub fn router(&self) -> Router {
+        Router::new().fallback(handle).with_state(self.clone())
+    }
+
+    fn edge(&self) -> Arc<Edge> {
+        self.0.edge.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+async fn handle(State(pop): State<Pop>, request: Request<axum::body::Body>) -> Response<axum::body::Body> {
     let (mut parts, _body) = request.into_parts();
     let head = parts.method == http::Method::HEAD;
-    parts.uri = absolute(&parts.uri, parts.headers.get(http::header::HOST), &pop.scheme);
+    parts.uri = absolute(&parts.uri, parts.headers.get(http::header::HOST), &pop.0.scheme);
+    let peer = parts
+        .extensions
+        .get::<ConnectInfo<SocketAddr>>()
+        .map(|peer| peer.0);
     let request = Request::from_parts(parts, ());
-    let mut entropy = [0; 64];
-    if let Err(error) = getrandom::fill(&mut entropy) {
-        tracing::error!(%error, "the system has no randomness");
-    }
-    let visit = Visit {
-        request: &request,
-        context: &(),
-        now: now(),
-        entropy: Entropy::new(entropy),
+    let client = pop.0.trust.client(peer, request.headers());
+    let handled = match entropy() {
+        Ok(entropy) => {
+            let visit = Visit {
+                request: &request,
+                context: &client,
+                now: now(),
+                entropy,
+            };
+            let edge = pop.edge();
+            edge.handle(&pop.0.native, &visit).await
+        }
+        Err(error) => misconfigured(&error),
     };
-    let handled = pop.edge.handle(&pop.native, &visit).await;
     log(&handled.record);
+    respond(handled, head)
+}
+
+fn respond(handled: Handled<reqwest::Body>, head: bool) -> Response<axum::body::Body> {
     handled.response.map(|body| match body {
         // Of unknown length, or axum would declare a length of nought where the true one is not known.
         _ if head => axum::body::Body::from_stream(futures_util::stream::empty::<
@@ -75,6 +122,13 @@ fn absolute(uri: &Uri, host: Option<&http::HeaderValue>, scheme: &uri::Scheme) -
     }
     parts.scheme = parts.authority.is_some().then(|| scheme.clone());
     Uri::from_parts(parts).unwrap_or_else(|_| uri.clone())
+}
+
+/// Nobody is served with bytes that others can guess: sessions and nonces are made of them.
+fn entropy() -> Result<Entropy, ConfigError> {
+    let mut bytes = [0; 64];
+    getrandom::fill(&mut bytes).map_err(|_| ConfigError::Missing("a source of randomness"))?;
+    Ok(Entropy::new(bytes))
 }
 
 fn now() -> UnixMillis {

@@ -6,7 +6,7 @@ use axum::{Router, http::HeaderMap, routing::get};
 use http::{Request, StatusCode};
 use http_body_util::BodyExt as _;
 use selvedge_edge::{Edge, OriginUrl};
-use selvedge_edge_native::{Native, router};
+use selvedge_edge_native::{Native, Pop, Trust};
 use selvedge_token::{Component, Jwk, JwkSet, Match, Minter, SigningKey};
 use tower::ServiceExt as _;
 
@@ -22,11 +22,13 @@ fn token() -> String {
 
 fn edge(origin: &str) -> Router {
     let keys = serde_json::to_string(&JwkSet { keys: vec![key()] }).unwrap();
-    router(
+    Pop::new(
         Edge::new(&keys, "{}").unwrap(),
         Native::new(OriginUrl::parse(origin).unwrap()).unwrap(),
         http::uri::Scheme::HTTPS,
+        Trust::default(),
     )
+    .router()
 }
 
 /// An origin that plays back what it was asked for.
