@@ -18,10 +18,11 @@
 //!
 //! # In scope
 //!
-//! HMAC 256/256 and ES256; `iss`, `aud`, `exp`, `nbf`, `catv`, `catm` and `catu`. A claim of the standard that
-//! restricts requests and that this version does not evaluate makes the token refused
-//! ([`Refusal::UnsupportedClaim`]): a restriction is never dropped silently. Unknown claims are ignored, as
-//! the standard asks.
+//! HMAC 256/256 and ES256, and every claim that bounds what a request may be: `iss`, `aud`, `exp`, `nbf`, `catv`,
+//! `catm`, `catu`, `cath`, `catnip`, `catalpn`, `cattpk`, `cattprint`, `geohash`, `catgeoiso3166`, `catgeocoord`,
+//! `catgeoalt`, `catreplay`, `catpor` and composites of them. A restriction is never dropped silently: one that is
+//! not evaluated here refuses ([`Refusal::UnsupportedClaim`]), and so does one that asks for what the platform does
+//! not know ([`Refusal::Unanswerable`]). Unknown claims are ignored, as the standard asks.
 //!
 //! # Example
 //!

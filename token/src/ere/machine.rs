@@ -48,7 +48,12 @@ impl Program {
 
     /// Looks for a match and returns the first `slots` marks of the way that was taken.
     pub(super) fn run(&self, text: &str, slots: usize) -> Option<Vec<Option<usize>>> {
-        let mut visited = vec![usize::MAX; self.steps.len()];
+        let mut search = Search {
+            program: self,
+            length: text.len(),
+            visited: vec![usize::MAX; self.steps.len()],
+            open: Vec::new(),
+        };
         let mut ways: Vec<Way> = Vec::new();
         let mut ahead: Vec<Way> = Vec::new();
         let mut found = None;
@@ -58,7 +63,7 @@ impl Program {
             // A match may begin here, unless one that began earlier was found: the leftmost counts.
             let begin = found.is_none().then(|| (0, vec![None; slots]));
             for way in ways.drain(..).chain(begin) {
-                let arrived = self.arrive(way, at, text.len(), &mut visited, &mut ahead);
+                let arrived = search.arrive(way, at, &mut ahead);
                 if arrived.is_some() {
                     found = arrived;
                     if slots == 0 {
@@ -85,45 +90,6 @@ impl Program {
             }
         }
         found
-    }
-
-    /// Follows a way until each of its branches reads a character, in the order of preference. Returns the marks
-    /// of a branch that has come to the end; the branches after it are dropped.
-    fn arrive(
-        &self,
-        way: Way,
-        at: usize,
-        length: usize,
-        visited: &mut [usize],
-        readers: &mut Vec<Way>,
-    ) -> Option<Vec<Option<usize>>> {
-        let mut open = vec![way];
-        while let Some((step, mut marks)) = open.pop() {
-            // Who comes second to a step at the same place would only repeat what the first does from there.
-            match visited.get_mut(step) {
-                Some(last) if *last != at => *last = at,
-                _ => continue,
-            }
-            match self.steps.get(step) {
-                Some(Step::Char(_) | Step::Any | Step::Set(_)) => readers.push((step, marks)),
-                Some(Step::Start) if at == 0 => open.push((step + 1, marks)),
-                Some(Step::End) if at == length => open.push((step + 1, marks)),
-                Some(Step::Mark(slot)) => {
-                    if let Some(mark) = marks.get_mut(*slot) {
-                        *mark = Some(at);
-                    }
-                    open.push((step + 1, marks));
-                }
-                Some(Step::Fork(first, second)) => {
-                    open.push((*second, marks.clone()));
-                    open.push((*first, marks));
-                }
-                Some(Step::Jump(to)) => open.push((*to, marks)),
-                Some(Step::Match) => return Some(marks),
-                Some(Step::Start | Step::End) | None => {}
-            }
-        }
-        None
     }
 
     fn emit(&mut self, node: &Node) -> Result<(), &'static str> {
@@ -206,5 +172,51 @@ impl Program {
         }
         self.steps.push(step);
         Ok(())
+    }
+}
+
+/// What a run keeps from one character to the next.
+struct Search<'p> {
+    program: &'p Program,
+    /// Of the text, in bytes.
+    length: usize,
+    /// Where each step was last come to.
+    visited: Vec<usize>,
+    /// Branches that are still to be followed.
+    open: Vec<Way>,
+}
+
+impl Search<'_> {
+    /// Follows a way until each of its branches reads a character, in the order of preference. Returns the marks
+    /// of a branch that has come to the end; the branches after it are dropped.
+    fn arrive(&mut self, way: Way, at: usize, readers: &mut Vec<Way>) -> Option<Vec<Option<usize>>> {
+        self.open.clear();
+        self.open.push(way);
+        while let Some((step, mut marks)) = self.open.pop() {
+            // Who comes second to a step at the same place would only repeat what the first does from there.
+            match self.visited.get_mut(step) {
+                Some(last) if *last != at => *last = at,
+                _ => continue,
+            }
+            match self.program.steps.get(step) {
+                Some(Step::Char(_) | Step::Any | Step::Set(_)) => readers.push((step, marks)),
+                Some(Step::Start) if at == 0 => self.open.push((step + 1, marks)),
+                Some(Step::End) if at == self.length => self.open.push((step + 1, marks)),
+                Some(Step::Mark(slot)) => {
+                    if let Some(mark) = marks.get_mut(*slot) {
+                        *mark = Some(at);
+                    }
+                    self.open.push((step + 1, marks));
+                }
+                Some(Step::Fork(first, second)) => {
+                    self.open.push((*second, marks.clone()));
+                    self.open.push((*first, marks));
+                }
+                Some(Step::Jump(to)) => self.open.push((*to, marks)),
+                Some(Step::Match) => return Some(marks),
+                Some(Step::Start | Step::End) | None => {}
+            }
+        }
+        None
     }
 }
