@@ -138,7 +138,7 @@ fn what_would_cost_too_much_is_refused() {
     assert!(Ere::parse("(((((.{0,9}){0,9}){0,9}){0,9}){0,9})*").is_err());
     assert!(Ere::parse(&format!("{}a{}", "(".repeat(40), ")".repeat(40))).is_err());
     assert!(Ere::parse(&format!("{}a{}", "(".repeat(32), ")".repeat(32))).is_ok());
-    assert!(Ere::parse("[0-9]{1,255}[a-f]{1,255}").is_ok());
+    assert!(Ere::parse("^[0-9]{1,255}$").is_ok());
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn a_bomb_takes_linear_time() {
         "^(a|a|aa)*b$",
         "(a*)*(a*)*(a*)*b",
         "(.*)(.*)(.*)(.*)(.*)b",
-        "((a?){15}){15}b",
+        "((a?){10}){10}b",
     ] {
         let bomb = Ere::parse(bomb).unwrap();
         assert!(!bomb.is_match(&text));
