@@ -40,7 +40,13 @@ pub enum Refusal {
     /// The token's `alg` or COSE tag is not what the selected key is for.
     #[error("the token's algorithm is not that of the key")]
     AlgorithmMismatch,
-    /// The signature or MAC does not verify.
+    /// The key that sealed the token is not good yet, or no longer.
+    #[error("the key {kid:?} is not good at this moment")]
+    KeyNotValid {
+        /// The key's `kid`.
+        kid: String,
+    },
+    /// The signature or MAC does not verify, or the ciphertext is not one of the key.
     #[error("the signature does not verify")]
     BadSignature,
     /// A claim is present with a wrong type or value.
@@ -126,6 +132,7 @@ impl Refusal {
             | Self::Cose { .. }
             | Self::UnknownKey { .. }
             | Self::AlgorithmMismatch
+            | Self::KeyNotValid { .. }
             | Self::BadSignature
             | Self::MalformedClaim { .. } => Class::Invalid,
         }
@@ -141,6 +148,7 @@ impl Refusal {
             Self::Cose { .. } => "malformed-cose",
             Self::UnknownKey { .. } => "unknown-key",
             Self::AlgorithmMismatch => "algorithm-mismatch",
+            Self::KeyNotValid { .. } => "key-not-valid",
             Self::BadSignature => "bad-signature",
             Self::MalformedClaim { .. } => "malformed-claim",
             Self::UnsupportedClaim { .. } => "unsupported-claim",
@@ -178,6 +186,7 @@ impl Refusal {
             | Self::Cose { .. }
             | Self::UnknownKey { .. }
             | Self::AlgorithmMismatch
+            | Self::KeyNotValid { .. }
             | Self::BadSignature => return None,
         })
     }
@@ -240,4 +249,7 @@ pub enum MintError {
     /// The claims could not be written as CBOR.
     #[error("the claims cannot be written as CBOR")]
     Encode,
+    /// The key made no seal of the claims.
+    #[error("the key could not seal the claims")]
+    Seal,
 }

@@ -66,6 +66,8 @@ mod cbor;
 mod claims;
 mod context;
 mod cose;
+#[cfg(feature = "encrypt")]
+mod encrypt;
 mod ere;
 mod error;
 mod inspect;
@@ -76,15 +78,18 @@ mod lint;
 mod mint;
 mod store;
 mod time;
+mod unseal;
 mod uri;
 mod verify;
 
 pub use claims::{Claims, CompositeLabels, Dialect, Match, Odds, Replay, UriRule, Watermark};
 pub use context::{Coordinates, FingerprintKind, Headers, Request, RequestContext};
+#[cfg(feature = "encrypt")]
+pub use encrypt::EncryptionKey;
 pub use ere::Ere;
 pub use error::{Class, KeyError, MintError, Refusal};
 pub use inspect::{Explained, ExplainedSet, Inspection, inspect};
-pub use key::{Algorithm, Jwk, JwkSet, KeySet, SigningKey};
+pub use key::{Algorithm, Jwk, JwkSet, KeyBounds, KeySet, KeySetVersion, SigningKey};
 pub use label::Label;
 pub use limits::{
     MAX_CLAIMS, MAX_COMPOSITE_LEVELS, MAX_NESTING, MAX_PATTERN, MAX_TOKEN_BYTES, MAX_TOKEN_TEXT,

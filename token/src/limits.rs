@@ -33,3 +33,19 @@ pub(crate) const MAX_PATTERN_STEPS: usize = 512;
 
 /// Deepest nesting of groups in a regular expression: reading one takes a stack frame for each.
 pub(crate) const MAX_PATTERN_DEPTH: usize = 32;
+
+/// Most labels in a token's two COSE header maps together. The standard's tokens have two or three; RFC 9052
+/// registers few more that could stand in one.
+pub(crate) const MAX_HEADERS: usize = 16;
+
+/// Smallest RSA modulus in bits (RFC 8230 §6.1).
+#[cfg(feature = "ps256")]
+pub(crate) const MIN_RSA_BITS: u32 = 2048;
+
+/// Largest RSA modulus in bits: more would make a verification cost milliseconds.
+#[cfg(feature = "ps256")]
+pub(crate) const MAX_RSA_BITS: u32 = 4096;
+
+/// Length of an AES-GCM nonce in bytes (RFC 9053 §4.1).
+#[cfg(feature = "encrypt")]
+pub(crate) const NONCE_BYTES: usize = 12;
