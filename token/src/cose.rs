@@ -187,11 +187,11 @@ impl Sealed<'_> {
     /// Hands the structure over piece by piece, so that hashing it needs no copy.
     pub(crate) fn feed(&self, mut sink: impl FnMut(&[u8])) {
         sink(self.structure.context());
-        sink(Head::new(2, self.protected.len()).as_slice());
+        sink(Head::new(2, self.protected.len() as u64).as_slice());
         sink(self.protected);
         // No external data.
         sink(&[0x40]);
-        sink(Head::new(2, self.payload.len()).as_slice());
+        sink(Head::new(2, self.payload.len() as u64).as_slice());
         sink(self.payload);
     }
 
@@ -214,17 +214,17 @@ pub(crate) fn additional_data(protected: &[u8]) -> Vec<u8> {
     out
 }
 
-/// An item's head: major type and length, in the shortest form.
+/// An item's head: major type and argument (RFC 8949 §3), in the shortest form.
 struct Head {
     bytes: [u8; 9],
     length: usize,
 }
 
 impl Head {
-    fn new(major: u8, length: usize) -> Self {
+    fn new(major: u8, argument: u64) -> Self {
         let major = major << 5;
-        let [a, b, c, d, e, f, g, h] = (length as u64).to_be_bytes();
-        let (bytes, length) = match length {
+        let [a, b, c, d, e, f, g, h] = argument.to_be_bytes();
+        let (bytes, length) = match argument {
             0..=23 => ([major | h, 0, 0, 0, 0, 0, 0, 0, 0], 1),
             24..=0xff => ([major | 24, h, 0, 0, 0, 0, 0, 0, 0], 2),
             0x100..=0xffff => ([major | 25, g, h, 0, 0, 0, 0, 0, 0], 3),
@@ -241,7 +241,14 @@ impl Head {
 
 /// Writes an item's head: major type and length, in the shortest form.
 pub(crate) fn head(out: &mut Vec<u8>, major: u8, length: usize) {
-    out.extend_from_slice(Head::new(major, length).as_slice());
+    out.extend_from_slice(Head::new(major, length as u64).as_slice());
+}
+
+/// Writes an integer, in the shortest form. No label and no date goes beyond 64 bits.
+pub(crate) fn integer(out: &mut Vec<u8>, value: i128) {
+    let (major, value) = if value < 0 { (1, -1 - value) } else { (0, value) };
+    let value = u64::try_from(value).unwrap_or(u64::MAX);
+    out.extend_from_slice(Head::new(major, value).as_slice());
 }
 
 /// A header's label: an integer or a text (RFC 9052 §1.5).

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::{label::Label, uri::Component};
+use crate::{dpop::ProofError, label::Label, uri::Component};
 
 /// Why a token does not admit a request. The text is for operators' logs; viewers get the [`Class`] alone.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
@@ -103,6 +103,9 @@ pub enum Refusal {
         /// The claim.
         claim: Label,
     },
+    /// `cnf`: the sender did not prove to hold the key that the token is bound to.
+    #[error("no proof of possession: {0}")]
+    Proof(#[source] ProofError),
     /// `catpor`: the token drew a bad lot, now or before.
     #[error("the token drew a bad lot (catpor)")]
     Barred,
@@ -124,6 +127,7 @@ impl Refusal {
             | Self::UnsupportedClaim { .. }
             | Self::Restricted { .. }
             | Self::Unanswerable { .. }
+            | Self::Proof(_)
             | Self::Barred
             | Self::Replayed => Class::OutOfScope,
             Self::TooLong { .. }
@@ -160,6 +164,7 @@ impl Refusal {
             Self::Uri { .. } => "uri",
             Self::Restricted { .. } => "restricted",
             Self::Unanswerable { .. } => "unanswerable",
+            Self::Proof(error) => error.code(),
             Self::Barred => "barred",
             Self::Replayed => "replayed",
         }
@@ -178,6 +183,7 @@ impl Refusal {
             Self::NotYetValid { .. } => Label::NBF,
             Self::Method => Label::CATM,
             Self::Uri { .. } => Label::CATU,
+            Self::Proof(_) => Label::CNF,
             Self::Barred => Label::CATPOR,
             Self::Replayed => Label::CATREPLAY,
             Self::TooLong { .. }
@@ -245,6 +251,12 @@ pub enum MintError {
         bytes: usize,
         /// The bound.
         limit: usize,
+    },
+    /// A key that is bound to issuers would sign for another.
+    #[error("key {kid:?} may not speak for the token's issuer: add the issuer to the key's \"iss\"")]
+    Issuer {
+        /// The key's name.
+        kid: String,
     },
     /// The claims could not be written as CBOR.
     #[error("the claims cannot be written as CBOR")]

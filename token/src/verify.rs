@@ -3,8 +3,9 @@
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 
 use crate::{
-    claims::{Claims, Dialect, Odds, Replay, Scope},
+    claims::{Answer, Claims, Dialect, Minting, Odds, Replay, Scope},
     context::Request,
+    dpop::ProofError,
     error::Refusal,
     key::{Algorithm, KeyBounds, KeyIdentity, KeySet},
     label::Label,
@@ -70,6 +71,13 @@ impl Authentic {
     /// Whether only a recipient could read the claims (COSE_Encrypt0).
     pub const fn is_encrypted(&self) -> bool {
         self.encrypted
+    }
+
+    /// How the token asks to be answered where it refuses a request (`catif`): in place of the usual refusal, which
+    /// stands where this is `None`. See [`Consequences::answer`](crate::Consequences::answer).
+    pub fn consequence(&self, refusal: &Refusal, minting: &Minting<'_>) -> Option<Answer> {
+        let consequences = self.claims.consequences.as_ref()?;
+        consequences.answer(refusal.claim()?, minting)
     }
 
     /// What stands for the token in a store: its issuer and `cti`.
@@ -180,6 +188,9 @@ impl Verifier {
             return Err(Refusal::Issuer);
         }
         let mut asked = Vec::new();
+        if let Some(once) = claims.prove(request, now)? {
+            asked.push((once, Refusal::Proof(ProofError::Replayed)));
+        }
         let unlucky = match &claims.odds {
             Some(odds) => {
                 let bad_lot = draw(odds, request.random)?;
