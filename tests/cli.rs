@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::{fs, os::unix::fs::PermissionsExt as _};
+use std::fs;
 
 use support::{Server, said, selvedge};
 
@@ -53,42 +53,6 @@ fn a_wrong_configuration_is_one_line_with_key_and_fix_and_exit_code_2() {
             "{told}: {line}"
         );
     }
-}
-
-#[test]
-fn a_key_makes_tokens_that_inspection_can_read() {
-    let folder = support::temporary_folder();
-    let (key, set) = support::make_key(folder.path());
-    let (key, set) = (key.as_str(), set.as_str());
-    assert_eq!(fs::metadata(key).unwrap().permissions().mode() & 0o777, 0o600);
-    assert!(
-        !fs::read_to_string(set).unwrap().contains("\"d\""),
-        "edges get no private scalar"
-    );
-    let again = selvedge(&["token", "key", "--out", key, "--set", set]);
-    assert_eq!(again.status.code(), Some(2), "a key is never overwritten");
-
-    let minted = selvedge(&[
-        "token",
-        "mint",
-        "--key",
-        key,
-        "--path-prefix",
-        "/live/news/",
-        "--ttl",
-        "2h",
-    ]);
-    let token = String::from_utf8(minted.stdout).unwrap();
-    let shown = selvedge(&["token", "inspect", token.trim()]);
-    let shown = String::from_utf8(shown.stdout).unwrap();
-    assert!(
-        shown.contains("kid 'k1'") && shown.contains("{3: {1: \"/live/news/\"}}"),
-        "{shown}"
-    );
-    assert_eq!(
-        selvedge(&["token", "inspect", "nonsense!"]).status.code(),
-        Some(2)
-    );
 }
 
 #[test]

@@ -25,7 +25,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "URL")]
     origin: Option<String>,
 
-    /// JWK Set of the keys that tokens are signed with (`selvedge token key` makes one); read again when it changes
+    /// JWK Set of the keys that tokens are signed with (`selvedge token keygen` makes one); read again when it changes
     #[arg(long, value_name = "FILE")]
     keys: Option<PathBuf>,
 
@@ -42,7 +42,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let keys = args.keys.or(config.keys).ok_or_else(|| {
         Failure::configuration(
             "keys",
-            "name a JWK Set with --keys or edge.keys; `selvedge token key --out private.json --set keys.json` makes one",
+            "name a JWK Set with --keys or edge.keys; `selvedge token keygen --out private.json --set keys.json` makes one",
         )
     })?;
 

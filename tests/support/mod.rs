@@ -46,7 +46,7 @@ pub(crate) fn temporary_folder() -> tempfile::TempDir {
 /// Makes a key in `folder`. Returns the paths of the private key and of the set for edges.
 pub(crate) fn make_key(folder: &Path) -> (String, String) {
     let [key, set] = ["private.json", "keys.json"].map(|name| folder.join(name).to_str().unwrap().to_owned());
-    let made = selvedge(&["token", "key", "--kid", "k1", "--out", &key, "--set", &set]);
+    let made = selvedge(&["token", "keygen", "--kid", "k1", "--out", &key, "--set", &set]);
     assert!(made.status.success(), "{}", said(&made));
     (key, set)
 }
