@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::{label::Label, uri::Component};
+use crate::{dpop::ProofError, label::Label, uri::Component};
 
 /// Why a token does not admit a request. The text is for operators' logs; viewers get the [`Class`] alone.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
@@ -40,7 +40,13 @@ pub enum Refusal {
     /// The token's `alg` or COSE tag is not what the selected key is for.
     #[error("the token's algorithm is not that of the key")]
     AlgorithmMismatch,
-    /// The signature or MAC does not verify.
+    /// The key that sealed the token is not good yet, or no longer.
+    #[error("the key {kid:?} is not good at this moment")]
+    KeyNotValid {
+        /// The key's `kid`.
+        kid: String,
+    },
+    /// The signature or MAC does not verify, or the ciphertext is not one of the key.
     #[error("the signature does not verify")]
     BadSignature,
     /// A claim is present with a wrong type or value.
@@ -97,6 +103,9 @@ pub enum Refusal {
         /// The claim.
         claim: Label,
     },
+    /// `cnf`: the sender did not prove to hold the key that the token is bound to.
+    #[error("no proof of possession: {0}")]
+    Proof(#[source] ProofError),
     /// `catpor`: the token drew a bad lot, now or before.
     #[error("the token drew a bad lot (catpor)")]
     Barred,
@@ -118,6 +127,7 @@ impl Refusal {
             | Self::UnsupportedClaim { .. }
             | Self::Restricted { .. }
             | Self::Unanswerable { .. }
+            | Self::Proof(_)
             | Self::Barred
             | Self::Replayed => Class::OutOfScope,
             Self::TooLong { .. }
@@ -126,6 +136,7 @@ impl Refusal {
             | Self::Cose { .. }
             | Self::UnknownKey { .. }
             | Self::AlgorithmMismatch
+            | Self::KeyNotValid { .. }
             | Self::BadSignature
             | Self::MalformedClaim { .. } => Class::Invalid,
         }
@@ -141,6 +152,7 @@ impl Refusal {
             Self::Cose { .. } => "malformed-cose",
             Self::UnknownKey { .. } => "unknown-key",
             Self::AlgorithmMismatch => "algorithm-mismatch",
+            Self::KeyNotValid { .. } => "key-not-valid",
             Self::BadSignature => "bad-signature",
             Self::MalformedClaim { .. } => "malformed-claim",
             Self::UnsupportedClaim { .. } => "unsupported-claim",
@@ -152,6 +164,7 @@ impl Refusal {
             Self::Uri { .. } => "uri",
             Self::Restricted { .. } => "restricted",
             Self::Unanswerable { .. } => "unanswerable",
+            Self::Proof(error) => error.code(),
             Self::Barred => "barred",
             Self::Replayed => "replayed",
         }
@@ -170,6 +183,7 @@ impl Refusal {
             Self::NotYetValid { .. } => Label::NBF,
             Self::Method => Label::CATM,
             Self::Uri { .. } => Label::CATU,
+            Self::Proof(_) => Label::CNF,
             Self::Barred => Label::CATPOR,
             Self::Replayed => Label::CATREPLAY,
             Self::TooLong { .. }
@@ -178,6 +192,7 @@ impl Refusal {
             | Self::Cose { .. }
             | Self::UnknownKey { .. }
             | Self::AlgorithmMismatch
+            | Self::KeyNotValid { .. }
             | Self::BadSignature => return None,
         })
     }
@@ -237,7 +252,16 @@ pub enum MintError {
         /// The bound.
         limit: usize,
     },
+    /// A key that is bound to issuers would sign for another.
+    #[error("key {kid:?} may not speak for the token's issuer: add the issuer to the key's \"iss\"")]
+    Issuer {
+        /// The key's name.
+        kid: String,
+    },
     /// The claims could not be written as CBOR.
     #[error("the claims cannot be written as CBOR")]
     Encode,
+    /// The key made no seal of the claims.
+    #[error("the key could not seal the claims")]
+    Seal,
 }

@@ -62,36 +62,56 @@
     )
 )]
 
+mod cache;
 mod cbor;
 mod claims;
 mod context;
 mod cose;
+mod dpop;
+#[cfg(feature = "encrypt")]
+mod encrypt;
 mod ere;
 mod error;
+mod http_field;
 mod inspect;
 mod key;
 mod label;
 mod limits;
 mod lint;
+mod memory_store;
 mod mint;
+mod payload;
+mod renew;
 mod store;
+mod thumbprint;
 mod time;
+mod unseal;
 mod uri;
 mod verify;
 
-pub use claims::{Claims, CompositeLabels, Dialect, Match, Odds, Replay, UriRule, Watermark};
+pub use cache::VerdictCache;
+pub use claims::{
+    Answer, Claims, CompositeLabels, Confirmation, Consequences, Dialect, DpopSettings, Match, Minting, Odds,
+    ProofReplay, RenewalKind, RenewalTerms, Replay, UriRule, Watermark,
+};
 pub use context::{Coordinates, FingerprintKind, Headers, Request, RequestContext};
+pub use dpop::ProofError;
+#[cfg(feature = "encrypt")]
+pub use encrypt::EncryptionKey;
 pub use ere::Ere;
 pub use error::{Class, KeyError, MintError, Refusal};
 pub use inspect::{Explained, ExplainedSet, Inspection, inspect};
-pub use key::{Algorithm, Jwk, JwkSet, KeySet, SigningKey};
+pub use key::{Algorithm, Jwk, JwkSet, KeyBounds, KeySet, KeySetVersion, SigningKey};
 pub use label::Label;
 pub use limits::{
-    MAX_CLAIMS, MAX_COMPOSITE_LEVELS, MAX_NESTING, MAX_PATTERN, MAX_TOKEN_BYTES, MAX_TOKEN_TEXT,
+    MAX_CLAIMS, MAX_COMPOSITE_LEVELS, MAX_NESTING, MAX_PATTERN, MAX_STORE_ENTRIES, MAX_TOKEN_BYTES,
+    MAX_TOKEN_TEXT,
 };
 pub use lint::{Exposure, Form, Warning, lint, lint_claims};
+pub use memory_store::MemoryStore;
 pub use mint::Minter;
-pub use store::{Standing, StoreKey, StoreRequest};
+pub use renew::Renewal;
+pub use store::{Standing, Store, StoreKey, StoreRequest};
 pub use time::{NumericDate, UnixMillis};
 pub use uri::{Component, RequestUri, UriError};
 pub use verify::{Admission, Admitted, Authentic, Policy, Verifier};

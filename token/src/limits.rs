@@ -33,3 +33,35 @@ pub(crate) const MAX_PATTERN_STEPS: usize = 512;
 
 /// Deepest nesting of groups in a regular expression: reading one takes a stack frame for each.
 pub(crate) const MAX_PATTERN_DEPTH: usize = 32;
+
+/// Most labels in a token's two COSE header maps together. The standard's tokens have two or three; RFC 9052
+/// registers few more that could stand in one.
+pub(crate) const MAX_HEADERS: usize = 16;
+
+/// Smallest RSA modulus in bits (RFC 8230 §6.1).
+#[cfg(feature = "ps256")]
+pub(crate) const MIN_RSA_BITS: u32 = 2048;
+
+/// Largest RSA modulus in bits: more would make a verification cost milliseconds.
+#[cfg(feature = "ps256")]
+pub(crate) const MAX_RSA_BITS: u32 = 4096;
+
+/// Length of an AES-GCM nonce in bytes (RFC 9053 §4.1).
+#[cfg(feature = "encrypt")]
+pub(crate) const NONCE_BYTES: usize = 12;
+
+/// Most things that a store in memory remembers at once: about 30 MB, and at a segment each two seconds the
+/// single-use proofs of 600 viewers in a window of 5 minutes.
+pub const MAX_STORE_ENTRIES: usize = 100_000;
+
+/// Longest DPoP proof that is looked at, in bytes. With a key on P-256 and a long URI they have about 800.
+pub(crate) const MAX_PROOF_TEXT: usize = 4096;
+
+/// Longest `jti` of a proof, in bytes. RFC 9449 §4.2 asks for 96 bits of randomness, which is 16 characters.
+pub(crate) const MAX_PROOF_ID: usize = 256;
+
+/// Most tokens whose verdict is kept: the viewers whom one instance serves at a time, several times over.
+pub(crate) const MAX_CACHED_VERDICTS: usize = 10_000;
+
+/// Most memory for verdicts, in bytes: a quarter of the smallest platform's memory (128 MiB).
+pub(crate) const MAX_CACHED_VERDICT_BYTES: usize = 32 << 20;

@@ -5,13 +5,15 @@ use ciborium::Value;
 
 use crate::{
     claims::Match,
-    cose::{Structure, head, sealed_bytes},
+    cose::{HEADER_ALG, HEADER_KID, Sealed, Structure, head},
     error::MintError,
-    key::SigningKey,
+    key::{Algorithm, SigningKey},
     limits::MAX_TOKEN_BYTES,
     time::UnixMillis,
     uri::Component,
 };
+#[cfg(feature = "encrypt")]
+use crate::{cose::HEADER_IV, encrypt::EncryptionKey, limits::NONCE_BYTES};
 
 /// Collects claims and signs them.
 ///
@@ -103,32 +105,40 @@ impl Minter {
     /// # Errors
     /// The token would be longer than recipients must take.
     pub fn mint(&self, key: &SigningKey) -> Result<String, MintError> {
-        let payload = encode(&self.claims_map())?;
-        let protected = encode(&Value::Map(vec![(1.into(), key.algorithm().cose_id().into())]))?;
-        let structure = Structure::of(key.algorithm());
-        let seal = key.seal(&sealed_bytes(structure, &protected, &payload));
+        seal(&encode(&self.claims_map())?, key)
+    }
 
-        let mut unprotected = Vec::new();
-        if !key.kid().is_empty() {
-            unprotected.push((4.into(), Value::Bytes(key.kid().into())));
-        }
-        let mut token = vec![0xd8, 61, 0xc0 | structure.tag() as u8];
-        head(&mut token, 4, 4);
-        for part in [
-            Value::Bytes(protected),
-            Value::Map(unprotected),
-            Value::Bytes(payload),
-            Value::Bytes(seal),
-        ] {
-            token.extend(encode(&part)?);
-        }
-        if token.len() > MAX_TOKEN_BYTES {
-            return Err(MintError::TooLong {
-                bytes: token.len(),
-                limit: MAX_TOKEN_BYTES,
-            });
-        }
-        Ok(Base64UrlUnpadded::encode_string(&token))
+    /// Signs the claims and encrypts what came out: `61(16([…]))`, with `17([…])` or `18([…])` inside, in
+    /// base64url without padding. For claims that tell of a viewer what others must not read.
+    ///
+    /// `nonce` must never have been used with `encryption` before: a second token of the same nonce gives both
+    /// away and lets others be forged.
+    ///
+    /// # Errors
+    /// The token would be longer than recipients must take.
+    #[cfg(feature = "encrypt")]
+    pub fn mint_encrypted(
+        &self,
+        key: &SigningKey,
+        encryption: &EncryptionKey,
+        nonce: [u8; NONCE_BYTES],
+    ) -> Result<String, MintError> {
+        let inner = message(&encode(&self.claims_map())?, key)?;
+        let protected = protected(encryption.algorithm())?;
+        let ciphertext = encryption.close(nonce, &protected, inner)?;
+        let mut unprotected = unprotected(encryption.kid());
+        unprotected.push((HEADER_IV.into(), Value::Bytes(nonce.to_vec())));
+        let mut token = Vec::new();
+        frame(
+            &mut token,
+            Structure::Encrypt0,
+            &[
+                Value::Bytes(protected),
+                Value::Map(unprotected),
+                Value::Bytes(ciphertext),
+            ],
+        )?;
+        text(&token)
     }
 
     /// The claims in ascending order of their keys, as deterministic CBOR wants.
@@ -168,6 +178,71 @@ impl Minter {
                 .collect(),
         )
     }
+}
+
+/// Seals a claims map that is given by its bytes, as a token.
+///
+/// # Errors
+/// The token would be longer than recipients must take.
+pub(crate) fn seal(payload: &[u8], key: &SigningKey) -> Result<String, MintError> {
+    text(&message(payload, key)?)
+}
+
+/// The COSE_Mac0 or COSE_Sign1 of a payload, tagged.
+fn message(payload: &[u8], key: &SigningKey) -> Result<Vec<u8>, MintError> {
+    let structure = Structure::of(key.algorithm());
+    let protected = protected(key.algorithm())?;
+    let seal = key.seal(Sealed {
+        structure,
+        protected: &protected,
+        payload,
+    })?;
+    let mut out = Vec::with_capacity(protected.len() + payload.len() + seal.len() + 64);
+    frame(
+        &mut out,
+        structure,
+        &[
+            Value::Bytes(protected),
+            Value::Map(unprotected(key.kid())),
+            Value::Bytes(payload.to_vec()),
+            Value::Bytes(seal),
+        ],
+    )?;
+    Ok(out)
+}
+
+fn protected(algorithm: Algorithm) -> Result<Vec<u8>, MintError> {
+    encode(&Value::Map(vec![(HEADER_ALG.into(), algorithm.cose_id().into())]))
+}
+
+fn unprotected(kid: &str) -> Vec<(Value, Value)> {
+    match kid {
+        "" => Vec::new(),
+        kid => vec![(HEADER_KID.into(), Value::Bytes(kid.into()))],
+    }
+}
+
+/// Writes a COSE message with its tag.
+fn frame(out: &mut Vec<u8>, structure: Structure, parts: &[Value]) -> Result<(), MintError> {
+    const TAG: u8 = 6;
+    const ARRAY: u8 = 4;
+    head(out, TAG, structure.tag() as usize);
+    head(out, ARRAY, parts.len());
+    parts
+        .iter()
+        .try_for_each(|part| ciborium::into_writer(part, &mut *out).map_err(|_| MintError::Encode))
+}
+
+/// A COSE message as a token's text, behind the CWT tag.
+fn text(message: &[u8]) -> Result<String, MintError> {
+    let token = [&[0xd8, 61], message].concat();
+    if token.len() > MAX_TOKEN_BYTES {
+        return Err(MintError::TooLong {
+            bytes: token.len(),
+            limit: MAX_TOKEN_BYTES,
+        });
+    }
+    Ok(Base64UrlUnpadded::encode_string(&token))
 }
 
 fn encode(value: &Value) -> Result<Vec<u8>, MintError> {

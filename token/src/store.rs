@@ -53,12 +53,23 @@ pub enum Standing {
     Unknown,
 }
 
+/// Something that is asked and remembers.
+pub trait Store {
+    /// Answers `request` at a moment, and remembers what the request says to remember.
+    fn ask(&mut self, request: &StoreRequest, now: UnixMillis) -> Standing;
+}
+
 /// What a store knows things by: a digest, so that no store holds anything of a token.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(transparent)]
 pub struct StoreKey([u8; 32]);
 
 impl StoreKey {
+    /// Before every digest.
+    pub(crate) const LOWEST: Self = Self([0; 32]);
+    /// After every digest.
+    pub(crate) const HIGHEST: Self = Self([0xff; 32]);
+
     /// The key of a thing that has several parts. `domain` keeps things of different kinds apart.
     pub fn new(domain: &str, parts: &[&[u8]]) -> Self {
         let mut digest = Sha256::new_with_prefix(domain);

@@ -3,15 +3,16 @@
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 
 use crate::{
-    claims::{Claims, Dialect, Odds, Replay, Scope},
+    claims::{Answer, Claims, Dialect, Minting, Odds, Replay, Scope},
     context::Request,
-    cose::{Frame, Structure},
+    dpop::ProofError,
     error::Refusal,
-    key::{Algorithm, KeySet},
+    key::{Algorithm, KeyBounds, KeyIdentity, KeySet},
     label::Label,
-    limits::{MAX_KEYS_TRIED, MAX_TOKEN_BYTES, MAX_TOKEN_TEXT},
+    limits::{MAX_TOKEN_BYTES, MAX_TOKEN_TEXT},
     store::{Standing, StoreKey, StoreRequest},
     time::{NumericDate, UnixMillis},
+    unseal::unseal,
 };
 
 /// Whom a recipient trusts and who it is.
@@ -37,8 +38,8 @@ impl Policy {
 pub struct Authentic {
     claims: Claims,
     payload: Vec<u8>,
-    kid: String,
-    algorithm: Algorithm,
+    key: KeyIdentity,
+    encrypted: bool,
 }
 
 impl Authentic {
@@ -54,12 +55,29 @@ impl Authentic {
 
     /// The name of the key that signed it.
     pub fn kid(&self) -> &str {
-        &self.kid
+        &self.key.kid
     }
 
     /// The algorithm of that key.
     pub const fn algorithm(&self) -> Algorithm {
-        self.algorithm
+        self.key.algorithm
+    }
+
+    /// Whom that key speaks for, and when.
+    pub fn key_bounds(&self) -> &KeyBounds {
+        &self.key.bounds
+    }
+
+    /// Whether only a recipient could read the claims (COSE_Encrypt0).
+    pub const fn is_encrypted(&self) -> bool {
+        self.encrypted
+    }
+
+    /// How the token asks to be answered where it refuses a request (`catif`): in place of the usual refusal, which
+    /// stands where this is `None`. See [`Consequences::answer`](crate::Consequences::answer).
+    pub fn consequence(&self, refusal: &Refusal, minting: &Minting<'_>) -> Option<Answer> {
+        let consequences = self.claims.consequences.as_ref()?;
+        consequences.answer(refusal.claim()?, minting)
     }
 
     /// What stands for the token in a store: its issuer and `cti`.
@@ -131,35 +149,13 @@ impl Verifier {
     /// The first thing wrong with it, in the order of the crate's documentation.
     pub fn authenticate(&self, token: &str) -> Result<Authentic, Refusal> {
         let bytes = decode(token)?;
-        let frame = Frame::read(&bytes)?;
-        let sealed = frame.sealed_bytes();
-        let mut mismatch = None;
-        for key in self.keys.select(frame.kid).take(MAX_KEYS_TRIED) {
-            let algorithm = key.algorithm();
-            let agrees = frame.structure == Structure::of(algorithm)
-                && frame.alg.is_none_or(|alg| alg == i128::from(algorithm.cose_id()));
-            if !agrees {
-                mismatch = mismatch.or(Some(Refusal::AlgorithmMismatch));
-            } else if key.verifies(&sealed, frame.seal) {
-                let claims = Claims::read(frame.payload, &self.policy.dialect)?;
-                return Ok(Authentic {
-                    claims,
-                    payload: frame.payload.to_vec(),
-                    kid: key.kid.clone(),
-                    algorithm,
-                });
-            } else {
-                mismatch = Some(Refusal::BadSignature);
-            }
-        }
-        Err(mismatch.unwrap_or_else(|| Refusal::UnknownKey {
-            kid: frame
-                .kid
-                .unwrap_or_default()
-                .iter()
-                .map(|b| format!("{b:02x}"))
-                .collect(),
-        }))
+        let unsealed = unseal(&self.keys, &bytes)?;
+        Ok(Authentic {
+            claims: Claims::read(&unsealed.payload, &self.policy.dialect)?,
+            payload: unsealed.payload.into_owned(),
+            key: unsealed.key,
+            encrypted: unsealed.encrypted,
+        })
     }
 
     /// Judges a request at a moment by an authentic token. There is no leeway on `exp` and `nbf`: the standard
@@ -174,6 +170,14 @@ impl Verifier {
         now: UnixMillis,
     ) -> Result<Admission, Refusal> {
         let claims = &token.claims;
+        if !token.key.bounds.hold_at(now) {
+            return Err(Refusal::KeyNotValid {
+                kid: token.key.kid.to_string(),
+            });
+        }
+        if !token.key.bounds.speak_for(claims.issuer.as_deref()) {
+            return Err(Refusal::Issuer);
+        }
         let scope = Scope {
             policy: &self.policy,
             request,
@@ -184,6 +188,9 @@ impl Verifier {
             return Err(Refusal::Issuer);
         }
         let mut asked = Vec::new();
+        if let Some(once) = claims.prove(request, now)? {
+            asked.push((once, Refusal::Proof(ProofError::Replayed)));
+        }
         let unlucky = match &claims.odds {
             Some(odds) => {
                 let bad_lot = draw(odds, request.random)?;

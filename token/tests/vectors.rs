@@ -15,8 +15,8 @@ use std::{
 };
 
 use selvedge_token::{
-    Algorithm, Component, Coordinates, Dialect, Headers, Jwk, KeySet, Policy, Refusal, Request,
-    RequestContext, RequestUri, Standing, StoreRequest, UnixMillis, Verifier,
+    Component, Coordinates, Dialect, Headers, Jwk, KeySet, Policy, Refusal, Request, RequestContext,
+    RequestUri, Standing, StoreRequest, UnixMillis, Verifier,
 };
 use serde_json::{Value, json};
 
@@ -87,13 +87,14 @@ fn jwk(key: &Value) -> Option<Jwk> {
         }
         -7 => Some(Jwk {
             kty: "EC".into(),
-            alg: Some(Algorithm::Es256),
+            alg: Some("ES256".into()),
             crv: Some("P-256".into()),
             x: Some(base64url(&hex(key["x_hex"].as_str()?))),
             y: Some(base64url(&hex(key["y_hex"].as_str()?))),
             k: None,
             ..Jwk::symmetric(kid, &[])
         }),
+        -37 => Some(Jwk::rsa(kid, &hex(key["n_hex"].as_str()?), &[1, 0, 1])),
         _ => None,
     }
 }

@@ -214,5 +214,5 @@ fn inspection_shows_every_claim_by_name() {
          \u{20}312 catu          {3: {1: \"/live/news/\"}}  # admits paths that begin with \"/live/news/\"\n\
          \u{20}313 catm          [\"GET\"]  # admits the method GET"
     );
-    assert_eq!(elliptic().alg, Some(Algorithm::Es256));
+    assert_eq!(elliptic().algorithm(), Ok(Algorithm::Es256));
 }

@@ -1,11 +1,14 @@
 //! The claims of CTA-5007-B §4.6 to §4.9, read once from an authenticated payload.
 
 mod composite;
+mod confirmation;
+mod consequence;
 mod dialect;
 mod geography;
 mod header;
 mod matching;
 mod network;
+mod renewal;
 mod restriction;
 mod transport;
 mod truth;
@@ -15,8 +18,11 @@ mod watermark;
 
 use core::cmp::Ordering;
 
+pub use confirmation::{Confirmation, DpopSettings, ProofReplay};
+pub use consequence::{Answer, Consequences, Minting};
 pub use dialect::{CompositeLabels, Dialect};
 pub use matching::Match;
+pub use renewal::{RenewalKind, RenewalTerms};
 pub use uri_rules::UriRule;
 pub use usage::{Odds, Replay};
 pub use watermark::Watermark;
@@ -25,9 +31,11 @@ use crate::{
     cbor::{Item, Reader},
     claims::{composite::Composite, restriction::Restriction},
     context::Request,
+    dpop::{Proving, prove},
     error::Refusal,
     label::Label,
     limits::MAX_CLAIMS,
+    store::StoreRequest,
     time::{NumericDate, UnixMillis},
     verify::Policy,
 };
@@ -53,6 +61,14 @@ pub struct Claims {
     pub replay: Replay,
     /// `catpor`: the odds of a refusal.
     pub odds: Option<Odds>,
+    /// `cnf`: whose key must be proved to be at hand.
+    pub confirmation: Option<Confirmation>,
+    /// `catdpop`, or its defaults: how that is checked.
+    pub dpop: DpopSettings,
+    /// `catif`: what a refusal leads to. It never decides anything.
+    pub consequences: Option<Box<Consequences>>,
+    /// `catr`: how the token is renewed. It never decides anything.
+    pub renewal: Option<Box<RenewalTerms>>,
     /// The watermark claims, where there are any.
     pub watermark: Option<Box<Watermark>>,
     restrictions: Vec<Restriction>,
@@ -157,11 +173,13 @@ impl Claims {
             Label::CATIFDATA => {
                 texts(reader, OneOrMany::Either).ok_or(malformed("expected text or a list of texts"))?;
             }
+            Label::CNF => self.confirmation = Some(Confirmation::read(reader, dialect).map_err(malformed)?),
+            Label::CATDPOP => self.dpop = DpopSettings::read(reader).map_err(malformed)?,
             // Neither decides acceptance, but a token whose author did not know what it says is not to be trusted.
-            Label::CATR => check_renewal(reader).ok_or(malformed("expected a map with type and expadd"))?,
-            Label::CATIF if !matches!(reader.clone().next(), Ok(Item::Map(_))) => {
-                return Err(malformed("expected a map"));
+            Label::CATIF => {
+                self.consequences = Some(Box::new(Consequences::read(reader).map_err(malformed)?));
             }
+            Label::CATR => self.renewal = Some(Box::new(RenewalTerms::read(reader).map_err(malformed)?)),
             Label(300..=307) => {
                 let watermark = self.watermark.get_or_insert_default();
                 watermark.read(label, reader).map_err(malformed)?;
@@ -227,7 +245,30 @@ impl Claims {
         if self.odds.is_some() {
             return Err(Refusal::Unanswerable { claim: Label::CATPOR });
         }
+        if self.prove(scope.request, scope.now)?.is_some() {
+            return Err(Refusal::Unanswerable { claim: Label::CNF });
+        }
         Ok(())
+    }
+
+    /// Checks the proof of possession that `cnf` asks for. Answers what a store has to be asked still.
+    pub(crate) fn prove(
+        &self,
+        request: &Request<'_>,
+        now: UnixMillis,
+    ) -> Result<Option<StoreRequest>, Refusal> {
+        let Some(confirmation) = &self.confirmation else {
+            return Ok(None);
+        };
+        let field = request.headers.combined("dpop");
+        let proving = Proving {
+            field: field.as_deref(),
+            method: request.method,
+            uri: request.uri.ok_or(Refusal::Unanswerable { claim: Label::CNF })?,
+            token: request.token,
+            now,
+        };
+        prove(confirmation, self.dpop, &proving).map_err(Refusal::Proof)
     }
 }
 
@@ -236,17 +277,6 @@ impl Claims {
 pub(crate) enum OneOrMany {
     Either,
     Many,
-}
-
-/// Passes over `catr`, which must be a map with its two mandatory entries, type (0) and expadd (1).
-fn check_renewal(reader: &mut Reader<'_>) -> Option<()> {
-    let mut mandatory = 0;
-    for _ in 0..reader.map().ok()? {
-        let key = reader.next().ok()?;
-        mandatory += usize::from(matches!(key, Item::Integer(0 | 1)));
-        reader.skip().ok()?;
-    }
-    (mandatory == 2).then_some(())
 }
 
 /// What to say of a claim whose CBOR cannot be read.

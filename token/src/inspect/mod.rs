@@ -11,6 +11,7 @@ use crate::{
     cose::{Frame, Structure},
     error::Refusal,
     inspect::diagnostic::diagnostic,
+    key::Algorithm,
     label::Label,
     limits::MAX_NESTING,
     time::UnixMillis,
@@ -50,7 +51,7 @@ pub struct ExplainedSet {
     pub claims: Vec<Explained>,
 }
 
-/// Decodes a token without checking its signature.
+/// Decodes a token without checking its signature. Of an encrypted token only the frame is seen.
 ///
 /// # Errors
 /// What keeps it from being read as a token at all.
@@ -61,7 +62,10 @@ pub fn inspect(token: &str) -> Result<Inspection, Refusal> {
         structure: frame.structure,
         alg: frame.alg,
         kid: frame.kid.map(Into::into),
-        claims: read_claims(frame.payload)?,
+        claims: match frame.structure {
+            Structure::Encrypt0 => Vec::new(),
+            _ => read_claims(frame.payload)?,
+        },
     })
 }
 
@@ -82,11 +86,12 @@ impl Inspection {
         let structure = match self.structure {
             Structure::Mac0 => "COSE_Mac0",
             Structure::Sign1 => "COSE_Sign1",
+            Structure::Encrypt0 => "COSE_Encrypt0",
         };
-        let alg = match self.alg {
-            Some(5) => ", HMAC 256/256".into(),
-            Some(-7) => ", ES256".into(),
-            Some(other) => format!(", alg {other}"),
+        let alg = match self.alg.map(|alg| Algorithm::from_cose_id(alg).ok_or(alg)) {
+            Some(Ok(Algorithm::Hs256)) => ", HMAC 256/256".into(),
+            Some(Ok(known)) => format!(", {known}"),
+            Some(Err(other)) => format!(", alg {other}"),
             None => String::new(),
         };
         let kid = match &self.kid {
@@ -96,7 +101,7 @@ impl Inspection {
         format!("{structure}{alg}{kid}")
     }
 
-    /// The claims, as they are written.
+    /// The claims, as they are written; none of an encrypted token.
     pub fn claims(&self) -> &[(Value, Value)] {
         &self.claims
     }
