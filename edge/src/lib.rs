@@ -72,6 +72,7 @@ mod record;
 mod reroot;
 mod route;
 mod site;
+pub mod stored;
 mod visit;
 
 pub use carrier::Carrier;
@@ -81,7 +82,8 @@ pub use problem::{misconfigured, too_long};
 pub use record::Record;
 pub use route::Resource;
 pub use selvedge_token::{
-    Coordinates, FingerprintKind, RequestContext, Standing, StoreKey, StoreRequest, UnixMillis,
+    Coordinates, FingerprintKind, MemoryStore, RequestContext, Standing, Store, StoreKey, StoreRequest,
+    UnixMillis,
 };
 pub use site::{ConfigError, OriginUrl, Site};
 pub use visit::{Entropy, Visit};

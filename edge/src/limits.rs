@@ -16,3 +16,7 @@ pub(crate) const MAX_CERTIFICATE: usize = 16 << 10;
 
 /// Most certificates of a client's chain; chains in use have two or three.
 pub(crate) const MAX_CERTIFICATES: usize = 8;
+
+/// Most things kept in one place of a platform's store, so that what is read and written for one request stays
+/// near 100 KiB: a subject whose streams are more than this has another problem.
+pub(crate) const MAX_STORED: usize = 256;
