@@ -1,12 +1,18 @@
 //! The core's wants, answered over HTTP.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use futures_util::future::join_all;
 use reqwest::{Client, redirect};
 use selvedge_edge::{
-    Answer, Body, OriginRequest, OriginResponse, OriginUrl, Plan, Platform, Read, Unanswered, Want,
+    Answer, Body, MemoryStore, OriginRequest, OriginResponse, OriginUrl, Plan, Platform, Read, Standing,
+    Store as _, StoreRequest, Unanswered, Want,
 };
+
+use crate::now;
 
 /// How long the origin may take to accept a connection.
 const CONNECT_TIME: Duration = Duration::from_secs(3);
@@ -15,11 +21,12 @@ const CONNECT_TIME: Duration = Duration::from_secs(3);
 /// player waits for is held for less.
 const SILENCE: Duration = Duration::from_secs(20);
 
-/// The world as this process sees it: one origin, or a shield before it.
+/// The world as this process sees it: one origin, or a shield before it, and its own memory.
 #[derive(Clone, Debug)]
 pub struct Native {
     client: Client,
     origin: OriginUrl,
+    store: Arc<Mutex<MemoryStore>>,
 }
 
 impl Native {
@@ -38,7 +45,17 @@ impl Native {
             .no_proxy()
             .tcp_nodelay(true)
             .build()?;
-        Ok(Self { client, origin })
+        Ok(Self {
+            client,
+            origin,
+            store: Arc::default(),
+        })
+    }
+
+    /// Asks this process's memory. Each question is settled under the lock, so of two uses at once one is first.
+    fn remember(&self, request: &StoreRequest) -> Standing {
+        let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
+        store.ask(request, now())
     }
 
     async fn ask(&self, request: OriginRequest) -> Result<OriginResponse<reqwest::Body>, Unanswered> {
@@ -81,6 +98,7 @@ impl Platform for Native {
     async fn gather(&self, plan: Plan) -> Vec<Answer<reqwest::Body>> {
         let answers = plan.wants.into_iter().map(async |want| match want {
             Want::Origin(request) => Answer::Origin(self.ask(request).await),
+            Want::Store(request) => Answer::Store(self.remember(&request)),
             other => Answer::Origin(Err(Unanswered::Unreachable(format!(
                 "this edge has no answer to {other:?}"
             )))),

@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops here")]
 
-use axum::{Router, http::HeaderMap, routing::get};
+use std::net::SocketAddr;
+
+use axum::{Router, extract::ConnectInfo, http::HeaderMap, routing::get};
+use ciborium::Value;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt as _;
 use selvedge_edge::{Edge, OriginUrl};
@@ -21,12 +24,16 @@ fn token() -> String {
 }
 
 fn edge(origin: &str) -> Router {
+    trusting(origin, Trust::default())
+}
+
+fn trusting(origin: &str, trust: Trust) -> Router {
     let keys = serde_json::to_string(&JwkSet { keys: vec![key()] }).unwrap();
     Pop::new(
         Edge::new(&keys, "{}").unwrap(),
         Native::new(OriginUrl::parse(origin).unwrap()).unwrap(),
         http::uri::Scheme::HTTPS,
-        Trust::default(),
+        trust,
     )
     .router()
 }
@@ -120,4 +127,33 @@ async fn a_head_of_a_document_that_is_rewritten_declares_no_length() {
     let (status, body, headers) = send(edge(&origin().await), request).await;
     assert_eq!((status, body.as_str()), (StatusCode::OK, ""));
     assert!(!headers.contains_key("content-length"), "{headers:?}");
+}
+
+#[tokio::test]
+async fn a_token_for_an_address_is_taken_from_there_and_headers_count_from_a_trusted_proxy_alone() {
+    // catnip: 203.0.113.0/24 (RFC 9164).
+    let prefix = Value::Array(vec![24.into(), Value::Bytes(vec![203, 0, 113])]);
+    let token = Minter::new()
+        .claim(311, Value::Array(vec![Value::Tag(52, Box::new(prefix))]))
+        .mint(&SigningKey::from_jwk(&key()).unwrap())
+        .unwrap();
+    let trust = Trust {
+        proxies: vec!["10.0.0.0/8".parse().unwrap()],
+        ..Trust::default()
+    };
+    let edge = trusting(&origin().await, trust);
+    let ask = async |peer: &str, forwarded: &str| {
+        let request = Request::get(format!("/t/{token}/live/c/v/0-1.m4s"))
+            .header("Host", "e")
+            .header("X-Forwarded-For", forwarded)
+            .extension(ConnectInfo(peer.parse::<SocketAddr>().unwrap()));
+        send(edge.clone(), request).await.0
+    };
+    assert_eq!(ask("203.0.113.5:1", "192.0.2.1").await, StatusCode::OK);
+    assert_eq!(ask("10.0.0.1:1", "203.0.113.5").await, StatusCode::OK);
+    assert_eq!(
+        ask("10.0.0.1:1", "203.0.113.5, 192.0.2.1").await,
+        StatusCode::FORBIDDEN
+    );
+    assert_eq!(ask("192.0.2.1:1", "203.0.113.5").await, StatusCode::FORBIDDEN);
 }
