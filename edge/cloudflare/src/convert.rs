@@ -4,6 +4,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use selvedge_edge::Body;
 use worker::{Headers, Request, Response, ResponseBody, ResponseBuilder};
 
+use crate::platform::Upstream;
+
 /// The core's form of a request.
 ///
 /// # Errors
@@ -19,14 +21,14 @@ pub(crate) fn request(request: &Request) -> Result<http::Request<()>, http::Erro
 }
 
 /// The runtime's form of a response.
-pub(crate) fn response(response: http::Response<Body<ResponseBody>>) -> Response {
+pub(crate) fn response(response: http::Response<Body<Upstream>>) -> Response {
     let (parts, body) = response.into_parts();
     let body = match body {
         Body::Empty => ResponseBody::Empty,
         // The runtime accepts no body here, not even an empty one.
         _ if has_no_body(parts.status) => ResponseBody::Empty,
         Body::Bytes(bytes) => ResponseBody::Body(bytes),
-        Body::Upstream(body) => body,
+        Body::Upstream(body) => body.into_inner(),
     };
     ResponseBuilder::new()
         .with_status(parts.status.as_u16())

@@ -4,29 +4,41 @@
 //! body goes to the viewer as the `ReadableStream` that it came as, so that its bytes never enter WASM memory.
 //!
 //! The environment configures it: `ORIGIN` (the URL of the origin or of a shield), `CAT_KEYS` (a JWK Set; a
-//! secret or a variable), and `SITE` (the site document; `{}` where it is not set).
+//! secret or a variable), `SITE` (the site document; `{}` where it is not set), and `STORE` (the Durable Objects of
+//! this worker's class [`SelvedgeStore`]; where they are not bound, nothing is remembered between requests). An
+//! isolate reads it once: what changes it, a secret included, deploys a new version, which runs in new isolates.
 
 #![forbid(unsafe_code)]
 
+mod client;
 mod convert;
 mod platform;
+mod store;
 
 use std::sync::OnceLock;
 
-use selvedge_edge::{ConfigError, Edge, Handled, OriginUrl, UnixMillis, misconfigured, too_long};
+use selvedge_edge::{
+    ConfigError, Edge, Entropy, Handled, OriginUrl, UnixMillis, Visit, misconfigured, too_long,
+};
 use worker::{
-    Context, Date, Env, Request, Response, ResponseBody, console_error, console_log, event, js_sys,
+    Context, Date, Env, Request, Response, console_error, console_log, event,
+    js_sys::{self, Function, Reflect, Uint8Array},
+    wasm_bindgen::{self, JsCast as _},
 };
 
-use crate::platform::Origin;
+pub use crate::store::SelvedgeStore;
+use crate::{
+    client::Client,
+    platform::{Upstream, World},
+};
 
 /// What the environment configures. It cannot change while an isolate lives.
 static POP: OnceLock<Result<Pop, ConfigError>> = OnceLock::new();
 
-/// A point of presence: the core and its door to the world.
+/// A point of presence: the core, and where its origin is.
 struct Pop {
     edge: Edge,
-    origin: Origin,
+    origin: OriginUrl,
 }
 
 impl Pop {
@@ -36,7 +48,7 @@ impl Pop {
         let origin = variable(env, "ORIGIN")?.ok_or(ConfigError::Missing("ORIGIN"))?;
         Ok(Self {
             edge: Edge::new(&keys, site.as_deref().unwrap_or("{}"))?,
-            origin: Origin(OriginUrl::parse(&origin)?),
+            origin: OriginUrl::parse(&origin)?,
         })
     }
 }
@@ -54,19 +66,51 @@ async fn fetch(request: Request, env: Env, _context: Context) -> worker::Result<
     Ok(convert::response(handled.response))
 }
 
-async fn handle(request: &Request, env: &Env) -> Handled<ResponseBody> {
-    match POP.get_or_init(|| Pop::new(env)) {
-        Ok(pop) => match convert::request(request) {
-            Ok(request) => pop.edge.handle(&pop.origin, &request, now()).await,
-            Err(_) => too_long(),
-        },
-        Err(error) => misconfigured(error),
-    }
+async fn handle(request: &Request, env: &Env) -> Handled<Upstream> {
+    let pop = match POP.get_or_init(|| Pop::new(env)) {
+        Ok(pop) => pop,
+        Err(error) => return misconfigured(error),
+    };
+    let entropy = match entropy() {
+        Ok(entropy) => entropy,
+        Err(error) => return misconfigured(&error),
+    };
+    let Ok(converted) = convert::request(request) else {
+        return too_long();
+    };
+    let world = World {
+        origin: &pop.origin,
+        env,
+    };
+    let visit = Visit {
+        request: &converted,
+        context: &Client::of(request),
+        now: now(),
+        entropy,
+    };
+    pop.edge.handle(&world, &visit).await
+}
+
+/// From `crypto.getRandomValues`.
+fn entropy() -> Result<Entropy, ConfigError> {
+    draw()
+        .map(Entropy::new)
+        .map_err(|_| ConfigError::Missing("the runtime's `crypto`"))
+}
+
+fn draw() -> Result<[u8; 64], wasm_bindgen::JsValue> {
+    let mut bytes = [0; 64];
+    let array = Uint8Array::new_with_length(64);
+    let crypto = Reflect::get(&js_sys::global(), &"crypto".into())?;
+    let fill: Function = Reflect::get(&crypto, &"getRandomValues".into())?.dyn_into()?;
+    fill.call1(&crypto, &array)?;
+    array.copy_to(&mut bytes);
+    Ok(bytes)
 }
 
 /// A variable or a secret: `None` where it is not set.
 fn variable(env: &Env, name: &'static str) -> Result<Option<String>, ConfigError> {
-    let value = js_sys::Reflect::get(env, &name.into()).unwrap_or_default();
+    let value = Reflect::get(env, &name.into()).unwrap_or_default();
     if value.is_undefined() {
         return Ok(None);
     }
@@ -74,6 +118,6 @@ fn variable(env: &Env, name: &'static str) -> Result<Option<String>, ConfigError
 }
 
 /// The runtime's clock, which stands still while a request computes.
-fn now() -> UnixMillis {
+pub(crate) fn now() -> UnixMillis {
     UnixMillis(i64::try_from(Date::now().as_millis()).unwrap_or(i64::MAX))
 }

@@ -1,4 +1,4 @@
-//! The core's wants, answered by `fetch`.
+//! The core's wants, answered by `fetch` and by the store.
 
 use std::{pin::pin, time::Duration};
 
@@ -11,30 +11,61 @@ use selvedge_edge::{
     Answer, Body, OriginRequest, OriginResponse, OriginUrl, Plan, Platform, Read, Unanswered, Want,
 };
 use worker::{
-    AbortController, AbortSignal, Delay, Fetch, Request, RequestInit, RequestRedirect, Response, ResponseBody,
+    AbortController, AbortSignal, Delay, Env, Fetch, Request, RequestInit, RequestRedirect, Response,
+    ResponseBody, js_sys::futures::JsFuture, wasm_bindgen_futures::spawn_local,
 };
 
-use crate::convert::{header_map, headers};
+use crate::{
+    convert::{header_map, headers},
+    store::remember,
+};
 
 /// How long the origin may take to answer: with its headers, or with the whole of a document that is read. A
 /// player that waits for a part (RFC 8216bis §6.2.5.2) is held for less.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The origin, or a shield before it.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Origin(pub(crate) OriginUrl);
+/// The world of one request: the origin, or a shield before it, and the environment with the store.
+pub(crate) struct World<'r> {
+    pub(crate) origin: &'r OriginUrl,
+    pub(crate) env: &'r Env,
+}
 
-impl Origin {
-    async fn answer(&self, want: Want) -> Answer<ResponseBody> {
+/// A body of the origin's that nobody has read. One that is dropped is cancelled: while it waits for a reader, it
+/// holds one of the six connections that a request may have.
+#[derive(Debug)]
+pub(crate) struct Upstream(ResponseBody);
+
+impl Upstream {
+    /// The runtime's form of it, for the viewer.
+    pub(crate) fn into_inner(mut self) -> ResponseBody {
+        std::mem::replace(&mut self.0, ResponseBody::Empty)
+    }
+}
+
+impl Drop for Upstream {
+    fn drop(&mut self) {
+        if let ResponseBody::Stream(stream) = &self.0 {
+            let cancelled = JsFuture::from(stream.cancel());
+            spawn_local(async {
+                // A stream that has failed already is as good as cancelled.
+                let _ = cancelled.await;
+            });
+        }
+    }
+}
+
+impl World<'_> {
+    async fn answer(&self, want: Want) -> Answer<Upstream> {
         match want {
             Want::Origin(request) => Answer::Origin(self.ask(request).await),
+            Want::Store(request) => Answer::Store(remember(self.env, &request).await),
             other => Answer::Origin(Err(Unanswered::Unreachable(format!(
                 "this edge has no answer to {other:?}"
             )))),
         }
     }
 
-    async fn ask(&self, request: OriginRequest) -> Result<OriginResponse<ResponseBody>, Unanswered> {
+    async fn ask(&self, request: OriginRequest) -> Result<OriginResponse<Upstream>, Unanswered> {
         let abort = AbortController::default();
         let signal = abort.signal();
         let answer = pin!(self.fetch(request, &signal));
@@ -54,12 +85,12 @@ impl Origin {
         &self,
         request: OriginRequest,
         signal: &AbortSignal,
-    ) -> Result<OriginResponse<ResponseBody>, Unanswered> {
+    ) -> Result<OriginResponse<Upstream>, Unanswered> {
         let mut init = RequestInit::new();
         init.with_method(request.method.to_string().into())
             .with_headers(headers(&request.headers))
             .with_redirect(RequestRedirect::Manual);
-        let url = self.0.join(&request.target);
+        let url = self.origin.join(&request.target);
         let fetch = Fetch::Request(Request::new_with_init(&url, &init).map_err(|error| unreachable(&error))?);
         let response = fetch
             .send_with_signal(signal)
@@ -73,7 +104,7 @@ impl Origin {
             return Err(Unanswered::TooLarge);
         }
         let body = match request.read {
-            Read::Handle => Body::Upstream(response.into_parts().1),
+            Read::Handle => Body::Upstream(Upstream(response.into_parts().1)),
             Read::Bytes { limit } => Body::Bytes(read(response, limit).await?),
         };
         Ok(OriginResponse {
@@ -84,10 +115,10 @@ impl Origin {
     }
 }
 
-impl Platform for Origin {
-    type Body = ResponseBody;
+impl Platform for World<'_> {
+    type Body = Upstream;
 
-    async fn gather(&self, plan: Plan) -> Vec<Answer<ResponseBody>> {
+    async fn gather(&self, plan: Plan) -> Vec<Answer<Upstream>> {
         join_all(plan.wants.into_iter().map(|want| self.answer(want))).await
     }
 }
