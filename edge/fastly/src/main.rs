@@ -5,43 +5,85 @@
 //! unread, so that its bytes never enter WASM memory.
 //!
 //! The service configures it: the backend `origin`, the secret store `selvedge` with the key `CAT_KEYS` (a JWK
-//! Set), and the config store `selvedge` with the key `SITE` (the site document; `{}` where there is none). The
-//! log goes to the endpoint `selvedge`, failures to standard error as well.
+//! Set), the config store `selvedge` with the key `SITE` (the site document; `{}` where there is none), and the KV
+//! store `selvedge` for what is remembered between requests (where there is none, nothing is). The log goes to the
+//! endpoint `selvedge`, failures to standard error as well.
 
 #![forbid(unsafe_code)]
 
+mod client;
 mod platform;
+mod store;
 
 use std::{
     io::Write,
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use fastly::{
-    ConfigStore, Request, Response, SecretStore, config_store::OpenError, http::FramingHeadersMode,
+    ConfigStore, Request, Response, SecretStore,
+    config_store::OpenError,
+    http::{FramingHeadersMode, serve::Serve},
     log::Endpoint,
 };
 use http::header;
-use selvedge_edge::{Body, ConfigError, Edge, Handled, Record, UnixMillis, block_on, misconfigured};
+use selvedge_edge::{
+    Body, ConfigError, Edge, Entropy, Handled, Record, UnixMillis, Visit, block_on, misconfigured,
+};
 
-use crate::platform::Origin;
+use crate::{client::Client, platform::World};
 
-/// The name of both stores and of the log endpoint.
-const NAME: &str = "selvedge";
+/// The name of all stores and of the log endpoint.
+pub(crate) const NAME: &str = "selvedge";
 
-/// Answers a request. Whatever goes wrong is an answer of the core's too, never an error.
+/// How many requests an instance answers, one after another. Keys are read and tokens are checked anew in each
+/// instance, so the second request costs less; but whether the platform's 50 ms of computing are for a request or
+/// for an instance is not written anywhere, and so many fit into them.
+const MAX_REQUESTS: usize = 16;
+
+/// How long an instance lives at most: for so long, a key that was withdrawn still counts there.
+const MAX_LIFETIME: Duration = Duration::from_secs(5);
+
+/// How long an instance waits for another request, because its memory is paid for meanwhile.
+const MAX_IDLE: Duration = Duration::from_millis(250);
+
+/// Answers requests. Whatever goes wrong is an answer of the core's too, never an error.
 fn main() {
-    let request = http::Request::from(Request::from_client()).map(|_body| ());
-    let handled = handle(&request);
-    log(&handled.record);
-    respond(handled.response).send_to_client();
+    let edge = edge();
+    Serve::new()
+        .with_max_requests(MAX_REQUESTS)
+        .with_max_lifetime(MAX_LIFETIME)
+        .with_timeout(MAX_IDLE)
+        .run(|request| {
+            let handled = handle(&edge, request);
+            log(&handled.record);
+            respond(handled.response).send_to_client();
+        });
 }
 
-fn handle(request: &http::Request<()>) -> Handled<fastly::Body> {
-    match edge() {
-        Ok(edge) => block_on(edge.handle(&Origin, request, now())),
-        Err(error) => misconfigured(&error),
-    }
+fn handle(edge: &Result<Edge, ConfigError>, request: Request) -> Handled<fastly::Body> {
+    let (edge, entropy) = match (edge, entropy()) {
+        (Ok(edge), Ok(entropy)) => (edge, entropy),
+        (Err(error), _) => return misconfigured(error),
+        (_, Err(error)) => return misconfigured(&error),
+    };
+    let converted = http::Request::from(request.clone_without_body()).map(|_body| ());
+    // The handle stays, for what is asked of the client later.
+    let (handle, _body) = request.into_handles();
+    let visit = Visit {
+        request: &converted,
+        context: &Client::of(handle),
+        now: now(),
+        entropy,
+    };
+    block_on(edge.handle(&World, &visit))
+}
+
+/// From the host, by `random_get`.
+fn entropy() -> Result<Entropy, ConfigError> {
+    let mut bytes = [0; 64];
+    getrandom::fill(&mut bytes).map_err(|_| ConfigError::Missing("a source of randomness"))?;
+    Ok(Entropy::new(bytes))
 }
 
 fn edge() -> Result<Edge, ConfigError> {
@@ -95,7 +137,7 @@ fn log(record: &Record) {
     }
 }
 
-fn now() -> UnixMillis {
+pub(crate) fn now() -> UnixMillis {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     UnixMillis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

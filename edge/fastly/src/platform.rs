@@ -1,4 +1,4 @@
-//! The core's wants, answered by backends.
+//! The core's wants, answered by backends and by the store.
 
 use std::io::Read as _;
 
@@ -8,16 +8,21 @@ use fastly::{
 };
 use selvedge_edge::{Answer, Body, OriginRequest, OriginResponse, Plan, Platform, Read, Unanswered, Want};
 
+use crate::store::Asked;
+
 /// The backend's name. Its address, TLS, `Host` and time-outs are the service's to configure.
 const BACKEND: &str = "origin";
 
-/// The origin, or a shield before it.
-pub(crate) struct Origin;
+/// The world of one request: the origin, or a shield before it, and the service's stores.
+pub(crate) struct World;
 
 /// A want on its way.
-type Started = Result<(PendingRequest, Read), Unanswered>;
+enum Started {
+    Origin(Result<(PendingRequest, Read), Unanswered>),
+    Store(Asked),
+}
 
-impl Platform for Origin {
+impl Platform for World {
     type Body = fastly::Body;
 
     async fn gather(&self, plan: Plan) -> Vec<Answer<fastly::Body>> {
@@ -25,17 +30,25 @@ impl Platform for Origin {
         let started: Vec<Started> = plan.wants.into_iter().map(start).collect();
         started
             .into_iter()
-            .map(|started| Answer::Origin(started.and_then(finish)))
+            .map(|started| match started {
+                Started::Origin(started) => Answer::Origin(started.and_then(finish)),
+                Started::Store(asked) => Answer::Store(asked.finish()),
+            })
             .collect()
     }
 }
 
 fn start(want: Want) -> Started {
-    let Want::Origin(request) = want else {
-        return Err(Unanswered::Unreachable(format!(
-            "this edge has no answer to {want:?}"
-        )));
-    };
+    match want {
+        Want::Origin(request) => Started::Origin(send(request)),
+        Want::Store(request) => Started::Store(Asked::start(request)),
+        other => Started::Origin(Err(Unanswered::Unreachable(format!(
+            "this edge has no answer to {other:?}"
+        )))),
+    }
+}
+
+fn send(request: OriginRequest) -> Result<(PendingRequest, Read), Unanswered> {
     let OriginRequest {
         method,
         target,
