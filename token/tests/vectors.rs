@@ -15,7 +15,7 @@ use std::{
 };
 
 use selvedge_token::{
-    Component, Coordinates, Dialect, Headers, Jwk, KeySet, Policy, Refusal, Request, RequestContext,
+    Component, Coordinates, Dialect, Headers, Jwk, KeySet, Minting, Policy, Refusal, Request, RequestContext,
     RequestUri, Standing, StoreRequest, UnixMillis, Verifier,
 };
 use serde_json::{Value, json};
@@ -247,6 +247,48 @@ fn every_collected_token_gets_its_verdict() {
         wrong.join("\n")
     );
     assert!(tally["accepted"] > 80 && tally["refused"] > 120, "{tally:?}");
+}
+
+#[test]
+fn a_collected_token_is_answered_and_renewed_as_it_asks() {
+    let Some(folder) = vectors() else { return };
+    let keys = read(&folder, "keys.json");
+    let mut asked = 0;
+    for vector in judged_vectors(&folder) {
+        let http = &vector["expected_http"];
+        if http.is_null() {
+            continue;
+        }
+        asked += 1;
+        let key = jwk(&keys[vector["key"].as_str().unwrap()]).unwrap();
+        let keys = KeySet::from_jwks([&key.for_signer()]).unwrap();
+        let now = UnixMillis::from_seconds(vector["request"]["now"].as_i64().unwrap());
+        let token = Verifier::new(keys.clone(), Policy::default())
+            .authenticate(vector["token"].as_str().unwrap())
+            .unwrap();
+        match judge(&key, &vector) {
+            Err(refusal) => {
+                let minting = Minting {
+                    issuer: Some("edge"),
+                    lifetime_seconds: 300,
+                    keys: &keys,
+                    now,
+                };
+                let answer = token.consequence(&refusal, &minting).unwrap();
+                assert_eq!(
+                    Some(u64::from(answer.status)),
+                    http["status"].as_u64(),
+                    "{}",
+                    vector["name"]
+                );
+            }
+            Ok(()) => {
+                let renewed = token.renewal(now).and_then(|renewal| renewal.expires());
+                assert_eq!(renewed, http["renewed_exp"].as_i64(), "{}", vector["name"]);
+            }
+        }
+    }
+    assert!(asked > 1, "the vectors tell of no answer and no renewal");
 }
 
 /// How one library fared.
