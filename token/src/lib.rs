@@ -18,11 +18,19 @@
 //!
 //! # In scope
 //!
-//! HMAC 256/256 and ES256, and every claim that bounds what a request may be: `iss`, `aud`, `exp`, `nbf`, `catv`,
-//! `catm`, `catu`, `cath`, `catnip`, `catalpn`, `cattpk`, `cattprint`, `geohash`, `catgeoiso3166`, `catgeocoord`,
-//! `catgeoalt`, `catreplay`, `catpor` and composites of them. A restriction is never dropped silently: one that is
-//! not evaluated here refuses ([`Refusal::UnsupportedClaim`]), and so does one that asks for what the platform does
-//! not know ([`Refusal::Unanswerable`]). Unknown claims are ignored, as the standard asks.
+//! Every claim of CTA-5007-B, and the composite claims of a draft under keys that the recipient names ([`Dialect`]).
+//! HMAC 256/256 and ES256; PS256 and COSE_Encrypt0 by features that are on, more algorithms by one that is off. A claim
+//! that asks for what the recipient does not know refuses ([`Refusal::Unanswerable`]), and so does one that restricts
+//! another protocol ([`Refusal::UnsupportedClaim`]): a restriction is never dropped silently. Unknown claims are ignored, as the standard asks.
+//!
+//! | what | where |
+//! |---|---|
+//! | a token's claims | [`Claims`], judged by [`Verifier::admit`] on what a [`RequestContext`] knows |
+//! | proof of possession (RFC 9449) | `cnf` and `catdpop`, on the request's `DPoP` field: [`ProofError`] says what is missing |
+//! | single use, sticky refusals, streams at a time | [`StoreRequest`], answered by a [`Store`] such as [`MemoryStore`] |
+//! | a refusal's consequence (`catif`) | [`Authentic::consequence`] |
+//! | renewal (`catr`), and exchange for a session token | [`Authentic::renewal`], [`Authentic::exchange`] |
+//! | what was concluded before | [`VerdictCache`] |
 //!
 //! # Example
 //!
