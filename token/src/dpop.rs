@@ -11,7 +11,7 @@ use crate::{
     limits::{MAX_PROOF_ID, MAX_PROOF_TEXT},
     store::{StoreKey, StoreRequest},
     thumbprint::Thumbprints,
-    time::UnixMillis,
+    time::{NumericDate, UnixMillis},
     uri::{Component, RequestUri},
 };
 
@@ -24,6 +24,8 @@ pub(crate) struct Proving<'r> {
     pub(crate) uri: &'r RequestUri,
     /// The token's text as presented.
     pub(crate) token: &'r str,
+    /// The token's `exp`.
+    pub(crate) expires: Option<NumericDate>,
     pub(crate) now: UnixMillis,
 }
 
@@ -167,8 +169,9 @@ pub(crate) fn prove(
         ProofReplay::Permitted => None,
         ProofReplay::Prohibited => Some(StoreRequest::Once {
             key: StoreKey::new("dpop", &[&thumbprints.jwk, claims.jti.as_bytes()]),
-            // The first second in which the window refuses it.
-            until: UnixMillis::from_seconds(issued.saturating_add(window).saturating_add(1)),
+            // The first second in which the window refuses it, or the token that it names is over.
+            until: UnixMillis::from_seconds(issued.saturating_add(window).saturating_add(1))
+                .min(proving.expires.map_or(UnixMillis::MAX, NumericDate::moment)),
         }),
     })
 }

@@ -266,6 +266,7 @@ impl Claims {
             method: request.method,
             uri: request.uri.ok_or(Refusal::Unanswerable { claim: Label::CNF })?,
             token: request.token,
+            expires: self.expires,
             now,
         };
         prove(confirmation, self.dpop, &proving).map_err(Refusal::Proof)

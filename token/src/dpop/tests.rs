@@ -77,6 +77,7 @@ fn prove_at(field: Option<&str>, now: UnixMillis) -> Result<Option<StoreRequest>
         method: "GET",
         uri: &uri,
         token: TOKEN,
+        expires: None,
         now,
     };
     prove(&own(), once(), &proving)
@@ -101,6 +102,7 @@ fn the_proof_of_rfc_9449_section_7_1_is_one_in_its_time() {
         method: "GET",
         uri: &uri,
         token,
+        expires: None,
         now: UnixMillis::from_seconds(now),
     };
     let token = "Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU";
@@ -208,6 +210,7 @@ fn the_key_is_public_and_the_one_that_is_meant() {
         method: "GET",
         uri: &uri,
         token: TOKEN,
+        expires: None,
         now: NOW,
     };
     let empty = prove(&Confirmation::default(), once(), &proving);
@@ -278,6 +281,35 @@ fn a_proof_that_may_be_used_once_is_remembered_as_long_as_it_counts() {
     assert_eq!(ask(NOW), Ok(Standing::Clear));
     assert_eq!(ask(last), Ok(Standing::Held));
     assert_eq!(ask(NOW.plus_seconds(301)), Err(ProofError::Time));
+}
+
+#[test]
+fn nothing_is_remembered_for_longer_than_the_token_lives() {
+    let proof = sign(&header(), &claims());
+    let uri = RequestUri::parse("https", "cdn.example", "/live/index.m3u8", None).unwrap();
+    let until = |expires| {
+        let proving = Proving {
+            field: Some(&proof),
+            method: "GET",
+            uri: &uri,
+            token: TOKEN,
+            expires,
+            now: NOW,
+        };
+        let settings = DpopSettings {
+            window_seconds: u64::MAX,
+            ..once()
+        };
+        match prove(&own(), settings, &proving) {
+            Ok(Some(StoreRequest::Once { until, .. })) => until,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(until(None), UnixMillis::MAX);
+    assert_eq!(
+        until(Some(NumericDate::Float(1_800_000_000.5))),
+        UnixMillis(1_800_000_000_500)
+    );
 }
 
 proptest! {
