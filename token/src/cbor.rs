@@ -126,6 +126,15 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Reads an entry's key, an integer or a text: of any other there would be content left to pass over.
+    pub(crate) fn key(&mut self) -> Result<Item<'a>, Refusal> {
+        let start = self.at;
+        match self.next()? {
+            key @ (Item::Integer(_) | Item::Text(_)) => Ok(key),
+            _ => Err(error(start, "a key is no integer and no text")),
+        }
+    }
+
     /// Passes over one whole item, however nested, within [`MAX_NESTING`].
     pub(crate) fn skip(&mut self) -> Result<(), Refusal> {
         // What is still to be read at each open level; an explicit stack, for hostile nesting must not

@@ -28,7 +28,7 @@ impl Confirmation {
         let mut confirmation = Self::default();
         let mut seen = Vec::with_capacity(entries);
         for _ in 0..entries {
-            let key = reader.next().map_err(|_| SHAPE)?;
+            let key = reader.key().map_err(|_| SHAPE)?;
             if seen.contains(&key) {
                 return Err("a confirmation method stands twice");
             }
@@ -110,7 +110,7 @@ impl DpopSettings {
         let mut settings = Self::default();
         let mut seen = Vec::with_capacity(entries);
         for _ in 0..entries {
-            let key = reader.next().map_err(|_| SHAPE)?;
+            let key = reader.key().map_err(|_| SHAPE)?;
             if seen.contains(&key) {
                 return Err("a setting stands twice");
             }

@@ -73,7 +73,7 @@ impl RenewalTerms {
         };
         let mut seen = Vec::with_capacity(entries);
         for _ in 0..entries {
-            let key = reader.next().map_err(|_| SHAPE)?;
+            let key = reader.key().map_err(|_| SHAPE)?;
             if seen.contains(&key) {
                 return Err("a setting of the renewal stands twice");
             }
@@ -265,6 +265,13 @@ mod tests {
             .unwrap()
             .renewed_until(Some(exp), NOW)
             .map(|exp| exp - NOW.seconds())
+    }
+
+    #[test]
+    fn a_key_with_content_of_its_own_shifts_nothing() {
+        // {0: 1, 1: 300, [… 15 items]: ["x"]}: the list's head alone is no key.
+        let shifted = [0xa3, 0x00, 0x01, 0x01, 0x19, 0x01, 0x2c, 0x8f, 0x81, 0x61, b'x'];
+        assert!(RenewalTerms::read(&mut Reader::new(&shifted)).is_err());
     }
 
     #[test]
