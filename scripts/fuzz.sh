@@ -5,7 +5,7 @@
 # something in target/fuzz/artifacts. Collected vectors, where SELVEDGE_VECTORS names them, are among the seeds.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-TOKEN=(frame claims matchers verifier)
+TOKEN=(frame claims matchers verifier renew)
 
 runs=${1:?say how many runs of each: fuzz.sh 100000}
 shift
@@ -48,8 +48,8 @@ fi
 for target; do
     mkdir -p "$out/corpus/$target" "$out/seeds/$target" "$out/artifacts/$target" "$out/log"
     say "fuzzing $target, $runs runs"
-    # Tokens are short: longer inputs cost time and find nothing that the bound on a token's length would let in.
-    if ! "$bin/$target" -runs="$runs" -max_len=4096 -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 -verbosity=1 \
+    # Every bound but that of the token's length is within reach of 1024 bytes, and what is short is tried more often.
+    if ! "$bin/$target" -runs="$runs" -max_len=1024 -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 -verbosity=1 \
         -dict=fuzz/cat.dict -artifact_prefix="$out/artifacts/$target/" \
         "$out/corpus/$target" "$out/seeds/$target" > "$out/log/$target.log" 2>&1; then
         tail -40 "$out/log/$target.log" >&2

@@ -122,14 +122,11 @@ pub fn is_well_formed(bytes: &[u8]) -> bool {
     item(&mut rest, 0).is_some() && rest.is_empty()
 }
 
-/// Passes over one item.
-fn item(rest: &mut &[u8], depth: usize) -> Option<()> {
-    if depth > 256 {
-        return None;
-    }
+/// Passes over an item's head: its first byte, and its argument.
+fn head(rest: &mut &[u8]) -> Option<(u8, usize)> {
     let head = *rest.split_off_first()?;
-    let (major, info) = (head >> 5, head & 0x1f);
-    let length = match info {
+    let info = head & 0x1f;
+    let argument = match info {
         0..24 => usize::from(info),
         24..28 => rest
             .split_off(..1 << (info - 24))?
@@ -140,6 +137,16 @@ fn item(rest: &mut &[u8], depth: usize) -> Option<()> {
         // The standard's deterministic form has definite lengths alone (CTA-5007-B §4.5).
         _ => return None,
     };
+    Some((head, argument))
+}
+
+/// Passes over one item.
+fn item(rest: &mut &[u8], depth: usize) -> Option<()> {
+    if depth > 256 {
+        return None;
+    }
+    let (head, length) = head(rest)?;
+    let (major, info) = (head >> 5, head & 0x1f);
     match major {
         2 => rest.split_off(..length).map(|_| ()),
         3 => std::str::from_utf8(rest.split_off(..length)?).ok().map(|_| ()),
@@ -149,4 +156,32 @@ fn item(rest: &mut &[u8], depth: usize) -> Option<()> {
         7 if info == 24 && length < 32 => None,
         _ => Some(()),
     }
+}
+
+/// Each entry of a claims map as it is written: the bytes of its key, and those of its value.
+pub fn entries(payload: &[u8]) -> Vec<(&[u8], &[u8])> {
+    fn spans(payload: &[u8]) -> Option<Vec<(&[u8], &[u8])>> {
+        let mut rest = payload;
+        let (_, count) = head(&mut rest).filter(|(head, _)| head >> 5 == 5)?;
+        let mut spans = Vec::new();
+        for _ in 0..count {
+            let start = rest;
+            item(&mut rest, 0)?;
+            let value = rest;
+            item(&mut rest, 0)?;
+            spans.push((
+                &start[..start.len() - value.len()],
+                &value[..value.len() - rest.len()],
+            ));
+        }
+        Some(spans)
+    }
+    spans(payload).expect("claims are a map")
+}
+
+/// The key of a claim in its shortest form.
+pub fn key(label: i64) -> Vec<u8> {
+    let mut out = Vec::new();
+    ciborium::into_writer(&Value::from(label), &mut out).expect("writing to memory");
+    out
 }

@@ -38,6 +38,15 @@ fn write(value: &Value) -> Vec<u8> {
 
 const REQUEST: &str = "GET https://cdn.example/live/a.m4s?x=1 1795262400000 203.0.113.7 64500 SE AB 59.3 18.0 10 h2 key t13d1516 7 0";
 
+/// A proof of possession (RFC 9449): `{"typ":"dpop+jwt","alg":"ES256","jwk":{…}}`, its claims, and no signature of
+/// anybody's.
+const PROOF: &str = concat!(
+    "eyJ0eXAiOiJkcG9wK2p3dCIsImFsZyI6IkVTMjU2IiwiandrIjp7Imt0eSI6IkVDIiwiY3J2IjoiUC0yNTYiLCJ4IjoiYXhmUjh1RXNRa2Y0dk9i",
+    "bFk2UkE4bmNEZllFdDZ6T2c5S0U1UmRpWXdwWSIsInkiOiJUX05DNHY0YWY1dU81LXRLZkEtZUZpdk9NMWRyTVY3T3k3WkFhRGUtVWZVIn19.",
+    "eyJodG0iOiJHRVQiLCJodHUiOiJodHRwczovL2Nkbi5leGFtcGxlL2xpdmUvYS5tNHMiLCJpYXQiOjE3OTUyNjI0MDAsImp0aSI6ImoxIn0.",
+    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+);
+
 /// One claim each, with its name.
 fn claims() -> Vec<(&'static str, Map)> {
     let matches = |kind: i64, value: Value| map([(3, map([(kind, value)]))]);
@@ -212,12 +221,13 @@ fn main() {
     let hs256 = write(&map([(1, 5)]));
     let put_claims = |name: &str, request: &str, payload: &[u8]| {
         put("claims", name, payload);
-        put("renew", name, payload);
-        put(
-            "verifier",
-            name,
-            &[format!("{request}\nx-name: value\n\n").as_bytes(), payload].concat(),
-        );
+        let world = [
+            format!("{request}\nx-name: value\ndpop: {PROOF}\n\n").as_bytes(),
+            payload,
+        ]
+        .concat();
+        put("verifier", name, &world);
+        put("renew", name, &world);
         put("frame", name, &framed(&hs256, &[0xa0], payload));
         put(
             "frame",
