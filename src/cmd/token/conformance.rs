@@ -6,7 +6,7 @@ use std::{
 };
 
 use selvedge_token::{Dialect, Policy};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
 
 use super::{
@@ -43,6 +43,14 @@ struct Verifier {
 #[derive(Deserialize)]
 struct ExpectedHttp {
     status: Option<u16>,
+    /// `Some(None)`: no renewal.
+    #[serde(default, deserialize_with = "present")]
+    renewed_exp: Option<Option<i64>>,
+}
+
+/// Tells `null` from a member that is absent.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<i64>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 /// How the verdicts of a run compare with what was expected.
@@ -128,6 +136,9 @@ struct Said<'c> {
     verdict: &'static str,
     reason: &'static str,
     http: u16,
+    /// The `exp` of a token that comes with the answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    renewed_exp: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     claim: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -142,6 +153,7 @@ impl<'c> Said<'c> {
             verdict: word(verdict),
             reason: problem.map_or("admitted", Problem::code),
             http: verdict.status,
+            renewed_exp: verdict.renewed_exp,
             claim: problem.and_then(Problem::claim).map(|claim| claim.to_string()),
             detail: problem.map(ToString::to_string),
         }
@@ -161,13 +173,20 @@ impl Tally {
         let gated = matches!(case.confidence.as_deref(), None | Some("high" | "medium"));
         match case.expected.as_deref() {
             Some(expected @ ("accept" | "reject")) if gated => {
-                let status = case.expected_http.as_ref().and_then(|http| http.status);
+                let http = case.expected_http.as_ref();
+                let status = http.and_then(|http| http.status);
+                let renewed = http.and_then(|http| http.renewed_exp);
                 let name = case.name.as_deref().unwrap_or("a case without a name");
                 if expected != word(verdict) {
                     self.different.push(format!("{name}: expected {expected}"));
                 } else if status.is_some_and(|status| status != verdict.status) {
                     self.different
                         .push(format!("{name}: expected another status than {}", verdict.status));
+                } else if renewed.is_some_and(|renewed| renewed != verdict.renewed_exp) {
+                    self.different.push(format!(
+                        "{name}: expected another renewal than {:?}",
+                        verdict.renewed_exp
+                    ));
                 } else {
                     self.as_expected += 1;
                 }

@@ -39,7 +39,7 @@ pub(super) fn run(args: Args) -> Result<ExitCode, Failure> {
     };
     let text = text_or_stdin(args.token)?;
     let token = text.trim();
-    let inspection = inspect(token).map_err(|error| Failure::configuration("the token", error))?;
+    let mut inspection = inspect(token).map_err(|error| Failure::configuration("the token", error))?;
     let signature = match keys {
         None => Signature::NotChecked,
         Some((path, keys)) => {
@@ -49,9 +49,14 @@ pub(super) fn run(args: Args) -> Result<ExitCode, Failure> {
                 .flatten()
                 .ok_or_else(|| files::wrong(path, "none of its keys can be used"))?;
             match Verifier::new(set, Policy::default()).authenticate(token) {
-                Ok(authentic) => Signature::Verified {
-                    kid: authentic.kid().to_owned(),
-                },
+                Ok(authentic) => {
+                    inspection = inspection
+                        .with_claims(authentic.payload())
+                        .map_err(|error| Failure::configuration("the token", error))?;
+                    Signature::Verified {
+                        kid: authentic.kid().to_owned(),
+                    }
+                }
                 Err(refusal) => Signature::Refused(refusal),
             }
         }
@@ -73,6 +78,9 @@ fn print(inspection: &Inspection, signature: &Signature, characters: usize) {
         println!("{claim}");
     }
     match signature {
+        Signature::NotChecked if inspection.is_encrypted() => {
+            println!("(the claims are encrypted: give --keys with the key that opens them)");
+        }
         Signature::NotChecked => println!("(the signature was not checked: give --keys to do so)"),
         Signature::Verified { kid } => println!("(the signature verifies by the key {kid:?})"),
         Signature::Refused(refusal) => println!("(NOT TO BE TRUSTED: {refusal})"),
@@ -90,6 +98,7 @@ fn json(inspection: &Inspection, signature: &Signature, characters: usize) -> Va
     json!({
         "frame": inspection.frame(),
         "characters": characters,
+        "encrypted": inspection.is_encrypted(),
         "claims": notation::write_claims(inspection.claims()),
         "explained": explained(&inspection.explain(Some(now()))),
         "signature": signature,

@@ -3,8 +3,9 @@
 use std::{borrow::Cow, collections::BTreeMap, net::IpAddr};
 
 use selvedge_token::{
-    Authentic, Coordinates, FingerprintKind, Headers, KeySet, Label, Policy, Refusal, Request,
-    RequestContext, RequestUri, Standing, StoreRequest, UnixMillis, UriError, Verifier,
+    Authentic, Coordinates, FingerprintKind, Headers, KeySet, Label, MemoryStore, Minting, Policy, Refusal,
+    RenewalKind, Request, RequestContext, RequestUri, Standing, Store as _, StoreRequest, UnixMillis,
+    UriError, Verifier,
 };
 use serde::Deserialize;
 
@@ -58,6 +59,8 @@ pub(super) struct Verdict {
     pub(super) problem: Option<Problem>,
     /// What the client sees.
     pub(super) status: u16,
+    /// The `exp` of the renewed token that the client gets with it.
+    pub(super) renewed_exp: Option<i64>,
     /// The token, where its signature verified.
     pub(super) authentic: Option<Authentic>,
 }
@@ -122,23 +125,16 @@ impl std::fmt::Display for Problem {
     }
 }
 
-/// A store in which everything is as `seen` says, or else as it was asked before.
+/// What was seen before: as a case says, or else as it was asked.
 #[derive(Default)]
-pub(super) struct Memory {
-    asked: Vec<StoreRequest>,
-}
+pub(super) struct Memory(MemoryStore);
 
 impl Memory {
-    fn ask(&mut self, request: &StoreRequest, seen: Option<bool>) -> Standing {
-        match (request, seen) {
+    fn ask(&mut self, request: &StoreRequest, facts: &Facts) -> Standing {
+        match (request, facts.seen) {
             (StoreRequest::Once { .. }, Some(true)) => Standing::Held,
             (StoreRequest::Once { .. }, Some(false)) => Standing::Clear,
-            (StoreRequest::Bar { add: true, .. }, _) => Standing::Held,
-            _ if self.asked.contains(request) => Standing::Held,
-            _ => {
-                self.asked.push(request.clone());
-                Standing::Clear
-            }
+            _ => self.0.ask(request, facts.moment()),
         }
     }
 }
@@ -168,17 +164,63 @@ pub(super) fn judge(
     let mut verdict = Verdict {
         problem: None,
         status: 200,
+        renewed_exp: None,
         authentic: None,
     };
     let draw = match facts.random {
         Some(random) => random,
         None => u64::from_ne_bytes(random()?),
     };
-    verdict.problem = decide(keys, policy, token, facts, draw, memory, &mut verdict.authentic).err();
-    if let Some(problem) = &verdict.problem {
-        verdict.status = problem.status();
+    let issuer = policy.issuers.first().cloned();
+    let decided = decide(
+        keys.clone(),
+        policy,
+        token,
+        facts,
+        draw,
+        memory,
+        &mut verdict.authentic,
+    );
+    let signing = keys.as_ref().zip(verdict.authentic.as_ref());
+    match decided {
+        Ok(()) => {
+            if let Some((keys, authentic)) = signing {
+                verdict.renewed_exp = renewed(keys, authentic, facts.moment());
+                let terms = authentic.claims().renewal.as_ref();
+                if let Some(terms) = terms.filter(|terms| terms.kind() == Some(RenewalKind::Redirect))
+                    && verdict.renewed_exp.is_some()
+                {
+                    verdict.status = terms.redirect_status().unwrap_or(verdict.status);
+                }
+            }
+        }
+        Err(problem) => {
+            verdict.status = problem.status();
+            if let (Problem::Refused(refusal), Some((keys, authentic))) = (&problem, signing) {
+                let minting = Minting {
+                    issuer: issuer.as_deref(),
+                    lifetime_seconds: MINTED_SECONDS,
+                    keys,
+                    now: facts.moment(),
+                };
+                verdict.status = authentic
+                    .consequence(refusal, &minting)
+                    .map_or(verdict.status, |answer| answer.status);
+            }
+            verdict.problem = Some(problem);
+        }
     }
     Ok(verdict)
+}
+
+/// How long a token of `catif` lives that leaves its `exp` to the edge.
+const MINTED_SECONDS: u32 = 60;
+
+/// The `exp` of the token that is handed over beside the answer, where one is due and a key may sign it.
+fn renewed(keys: &KeySet, authentic: &Authentic, now: UnixMillis) -> Option<i64> {
+    let renewal = authentic.renewal(now)?;
+    renewal.sign(keys.signing(now)?).ok()?;
+    renewal.expires()
 }
 
 fn decide(
@@ -207,7 +249,7 @@ fn decide(
         .map_err(Problem::Refused)?;
     let standings: Vec<Standing> = admission
         .requests()
-        .map(|request| memory.ask(request, facts.seen))
+        .map(|request| memory.ask(request, facts))
         .collect();
     admission.settle(&standings).map(|_| ()).map_err(Problem::Refused)
 }
@@ -348,15 +390,20 @@ mod tests {
     }
 
     #[test]
-    fn what_was_asked_before_is_held_unless_the_test_says_otherwise() {
+    fn what_was_asked_before_is_held_unless_the_case_says_otherwise() {
         let mut memory = Memory::default();
+        let facts = |seen| Facts {
+            now: Some(0.0),
+            seen,
+            ..Facts::default()
+        };
         let once = StoreRequest::Once {
             key: selvedge_token::StoreKey::new("t", &[]),
             until: UnixMillis(1),
         };
-        assert_eq!(memory.ask(&once, None), Standing::Clear);
-        assert_eq!(memory.ask(&once, None), Standing::Held);
-        assert_eq!(memory.ask(&once, Some(false)), Standing::Clear);
-        assert_eq!(memory.ask(&once, Some(true)), Standing::Held);
+        assert_eq!(memory.ask(&once, &facts(None)), Standing::Clear);
+        assert_eq!(memory.ask(&once, &facts(None)), Standing::Held);
+        assert_eq!(memory.ask(&once, &facts(Some(false))), Standing::Clear);
+        assert_eq!(memory.ask(&once, &facts(Some(true))), Standing::Held);
     }
 }

@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf, process::ExitCode};
 
 use clap::ValueEnum;
-use selvedge_token::Jwk;
+use selvedge_token::{Algorithm, Jwk};
 use serde_json::{Value, json};
 
 use super::{elliptic_key, files, random};
@@ -56,32 +56,25 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    const fn name(self) -> &'static str {
+    const fn algorithm(self) -> Algorithm {
         match self {
-            Self::Es256 => "ES256",
-            Self::Hs256 => "HS256",
-            Self::A128gcm => "A128GCM",
-            Self::A256gcm => "A256GCM",
+            Self::Es256 => Algorithm::Es256,
+            Self::Hs256 => Algorithm::Hs256,
+            Self::A128gcm => Algorithm::A128Gcm,
+            Self::A256gcm => Algorithm::A256Gcm,
         }
     }
 
-    /// The kind of a JWK, where it is one that can be made here.
-    pub(super) fn of(jwk: &Value) -> Option<Self> {
-        let by_name = |name| {
-            [Self::Es256, Self::Hs256, Self::A128gcm, Self::A256gcm]
-                .into_iter()
-                .find(|kind| kind.name() == name)
-        };
-        match (jwk["alg"].as_str(), jwk["kty"].as_str()) {
-            (Some(name), _) => by_name(name),
-            (None, Some("EC")) => Some(Self::Es256),
-            (None, Some("oct")) => Some(Self::Hs256),
-            _ => None,
-        }
+    /// The kind that makes keys of an algorithm, where one does.
+    pub(super) fn of(algorithm: Algorithm) -> Option<Self> {
+        Self::value_variants()
+            .iter()
+            .copied()
+            .find(|kind| kind.algorithm() == algorithm)
     }
 
     pub(super) const fn encrypts(self) -> bool {
-        matches!(self, Self::A128gcm | Self::A256gcm)
+        self.algorithm().encrypts()
     }
 }
 
@@ -105,30 +98,27 @@ impl NewKey {
                 "--sign",
                 format!(
                     "{} encrypts and signs nothing: sign by hs256 or es256",
-                    self.alg.name()
+                    self.alg.algorithm()
                 ),
             ));
         }
-        let jwk = match self.alg {
+        let algorithm = self.alg.algorithm();
+        let mut jwk = match self.alg {
             Kind::Es256 => elliptic_key(&self.kid)?,
-            Kind::Hs256 | Kind::A256gcm => Jwk::symmetric(&self.kid, &random::<32>()?),
-            Kind::A128gcm => Jwk::symmetric(&self.kid, &random::<16>()?),
+            Kind::Hs256 | Kind::A256gcm => Jwk::octets(&self.kid, algorithm, &random::<32>()?),
+            Kind::A128gcm => Jwk::octets(&self.kid, algorithm, &random::<16>()?),
         };
-        let mut private = serde_json::to_value(&jwk).map_err(|error| Failure::run("making a key", error))?;
-        private["alg"] = json!(self.alg.name());
-        if self.alg.encrypts() {
-            private["use"] = json!("enc");
-        }
-        if !self.issuers.is_empty() {
-            private["iss"] = json!(self.issuers);
-        }
-        let mut for_edges = private.clone();
-        if self.sign {
-            for_edges["key_ops"] = json!(["sign", "verify"]);
-        } else if let Some(members) = for_edges.as_object_mut() {
-            members.remove("d");
-        }
-        Ok(Pair { private, for_edges })
+        jwk.iss = (!self.issuers.is_empty()).then(|| self.issuers.clone());
+        let for_edges = if self.sign {
+            jwk.for_signer()
+        } else {
+            jwk.for_recipient()
+        };
+        let json = |jwk| serde_json::to_value(jwk).map_err(|error| Failure::run("making a key", error));
+        Ok(Pair {
+            private: json(&jwk)?,
+            for_edges: json(&for_edges)?,
+        })
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
+use ciborium::Value;
 use clap::ArgGroup;
-use selvedge_token::{Exposure, lint, lint_claims};
+use selvedge_token::{Exposure, inspect, lint, lint_claims};
 
 use super::{files, notation, text_or_stdin};
 use crate::failure::Failure;
@@ -35,7 +36,7 @@ pub(super) fn run(args: Args) -> Result<ExitCode, Failure> {
             let json = files::read_json(path)?;
             let claims = notation::read_claims(&json).map_err(|error| files::wrong(path, error))?;
             let mut payload = Vec::new();
-            ciborium::into_writer(&ciborium::Value::Map(claims), &mut payload)
+            ciborium::into_writer(&Value::Map(claims), &mut payload)
                 .map_err(|error| files::wrong(path, error))?;
             let exposure = if args.encrypted {
                 Exposure::Encrypted
@@ -59,9 +60,17 @@ pub(super) fn run(args: Args) -> Result<ExitCode, Failure> {
     })
 }
 
-/// Says on standard error what an issuer should know of a token that was just minted.
-pub(super) fn warn(token: &str) {
-    for warning in lint(token).unwrap_or_default() {
+/// Says on standard error what an issuer should know of a token that was just minted from these claims. Those of an
+/// encrypted one cannot be read from it any more.
+pub(super) fn warn(token: &str, claims: &[(Value, Value)]) {
+    let mut warnings = lint(token).unwrap_or_default();
+    if inspect(token).is_ok_and(|inspection| inspection.is_encrypted()) {
+        let mut payload = Vec::new();
+        // Values that were just written into a token.
+        let _ = ciborium::into_writer(&Value::Map(claims.into()), &mut payload);
+        warnings.extend(lint_claims(&payload, Exposure::Encrypted).unwrap_or_default());
+    }
+    for warning in warnings {
         eprintln!("selvedge: warning: {}: {warning}", warning.code());
     }
 }

@@ -4,7 +4,7 @@ use std::{net::IpAddr, path::PathBuf, process::ExitCode};
 
 use ciborium::Value;
 use clap::ValueEnum;
-use selvedge_token::{Label, Minter, SigningKey, UnixMillis};
+use selvedge_token::{EncryptionKey, Label, Minter, SigningKey, UnixMillis};
 
 use super::{files, hex, keys, lint, notation, now, random, seconds};
 use crate::failure::Failure;
@@ -99,6 +99,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME", requires = "renew")]
     header_name: Option<String>,
 
+    /// Encrypt the signed token by this JWK (`selvedge token keygen --alg a256gcm`), for claims that others must not
+    /// read. Edges need the key in their set; they do not renew or exchange such a token
+    #[arg(long, value_name = "FILE")]
+    encrypt: Option<PathBuf>,
+
     /// Keep what `selvedge token lint` would say to yourself
     #[arg(long)]
     quiet: bool,
@@ -127,21 +132,32 @@ enum Renew {
 }
 
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
-    let (jwk, issuer) = keys::read_private(&args.key)?;
+    let jwk = keys::read_private(&args.key)?;
     let key = SigningKey::from_jwk(&jwk).map_err(|error| files::wrong(&args.key, error))?;
+    let issuer = match jwk.iss.as_deref() {
+        Some([only]) => Some(only.clone()),
+        _ => None,
+    };
+    let claims = claims(args, issuer, now())?;
     let mut minter = Minter::new();
-    for (claim, value) in claims(args, issuer, now())? {
+    for (claim, value) in claims.clone() {
         minter = match claim {
             Value::Text(name) => minter.named_claim(&name, value),
             // Numbers and texts are all the keys that the notation has for claims.
             number => minter.claim(integer(&number).unwrap_or_default(), value),
         };
     }
-    let token = minter
-        .mint(&key)
-        .map_err(|error| Failure::run("minting", error))?;
+    let token = match &args.encrypt {
+        Some(path) => {
+            let encryption = EncryptionKey::from_jwk(&keys::read_private(path)?)
+                .map_err(|error| files::wrong(path, error))?;
+            minter.mint_encrypted(&key, &encryption, random()?)
+        }
+        None => minter.mint(&key),
+    };
+    let token = token.map_err(|error| Failure::run("minting", error))?;
     if !args.quiet {
-        lint::warn(&token);
+        lint::warn(&token, &claims);
     }
     println!("{token}");
     Ok(ExitCode::SUCCESS)

@@ -2,7 +2,8 @@
 
 use std::{fs, path::PathBuf, process::ExitCode};
 
-use selvedge_token::{JwkSet, KeySet};
+use selvedge_token::{Algorithm, Jwk, JwkSet, KeySet};
+use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use super::{
@@ -95,7 +96,10 @@ fn add(args: &Args, set: &mut Value, kid: &str, out: &PathBuf) -> Result<(), Fai
             format!("a key is named {kid:?} already: give the new one a name of its own"),
         ));
     }
-    let alg = match args.alg.or_else(|| keys.last().and_then(Kind::of)) {
+    let newest = keys
+        .last()
+        .and_then(|key| Jwk::deserialize(key).ok()?.algorithm().ok());
+    let alg = match args.alg.or_else(|| newest.and_then(Kind::of)) {
         Some(alg) => alg,
         None => {
             return Err(Failure::configuration(
@@ -104,7 +108,9 @@ fn add(args: &Args, set: &mut Value, kid: &str, out: &PathBuf) -> Result<(), Fai
             ));
         }
     };
-    let same_use = |key: &Value| (key["use"] == "enc") == alg.encrypts();
+    let encrypts =
+        |key: &Value| Jwk::deserialize(key).is_ok_and(|key| key.algorithm().is_ok_and(Algorithm::encrypts));
+    let same_use = |key: &Value| encrypts(key) == alg.encrypts();
     let last = keys
         .iter()
         .rev()

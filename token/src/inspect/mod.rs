@@ -106,6 +106,23 @@ impl Inspection {
         &self.claims
     }
 
+    /// Whether only a recipient can read the claims.
+    pub fn is_encrypted(&self) -> bool {
+        self.structure == Structure::Encrypt0
+    }
+
+    /// The same token with the claims that a recipient found in it
+    /// ([`Authentic::payload`](crate::Authentic::payload)).
+    ///
+    /// # Errors
+    /// They are no map.
+    pub fn with_claims(self, payload: &[u8]) -> Result<Self, Refusal> {
+        Ok(Self {
+            claims: read_claims(payload)?,
+            ..self
+        })
+    }
+
     /// Each claim in words. With `now`, moments are also said as a distance from it.
     pub fn explain(&self, now: Option<UnixMillis>) -> Vec<Explained> {
         explain_claims(&self.claims, now)
