@@ -118,3 +118,34 @@ fn unanswered(error: &reqwest::Error) -> Unanswered {
     }
     Unanswered::Unreachable(reason.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use selvedge_edge::StoreKey;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn of_many_uses_at_once_one_is_first() {
+        let native = Native::new(OriginUrl::parse("http://127.0.0.1:1").unwrap()).unwrap();
+        let once = StoreRequest::Once {
+            key: StoreKey::new("test", &[b"a token"]),
+            until: now().plus_seconds(60),
+        };
+        let plan = Plan {
+            wants: vec![Want::Store(once); 3],
+        };
+        let clone = native.clone();
+        let (here, there) = tokio::join!(native.gather(plan.clone()), clone.gather(plan));
+        let standings: Vec<_> = here
+            .into_iter()
+            .chain(there)
+            .map(|answer| match answer {
+                Answer::Store(standing) => standing,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        let first = standings.iter().filter(|standing| **standing == Standing::Clear);
+        assert_eq!((standings.len(), first.count()), (6, 1), "{standings:?}");
+    }
+}
