@@ -4,10 +4,8 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 
 use crate::{
     authorise::Authorised,
-    carrier::token_path,
-    dash,
-    gather::differs,
-    hls,
+    dash, hls,
+    onward::Onward,
     platform::{Answer, Body, OriginResponse, Unanswered},
     problem::Problem,
     reroot::Reroot,
@@ -29,6 +27,7 @@ const PASSED_ON: [header::HeaderName; 8] = [
 /// Makes the viewer's answer. The second value is the origin's status, for the record.
 pub(crate) fn compose<B>(
     authorised: &Authorised,
+    onward: &Onward,
     answers: Vec<Answer<B>>,
 ) -> (Result<Response<Body<B>>, Problem>, Option<StatusCode>) {
     let Some(Answer::Origin(answer)) = answers.into_iter().next() else {
@@ -43,12 +42,16 @@ pub(crate) fn compose<B>(
         Err(Unanswered::TooLarge) => (Err(Problem::OriginDocument("longer than an edge rewrites")), None),
         Ok(origin) => {
             let status = origin.status;
-            (pass(authorised, origin), Some(status))
+            (pass(authorised, onward, origin), Some(status))
         }
     }
 }
 
-fn pass<B>(authorised: &Authorised, origin: OriginResponse<B>) -> Result<Response<Body<B>>, Problem> {
+fn pass<B>(
+    authorised: &Authorised,
+    onward: &Onward,
+    origin: OriginResponse<B>,
+) -> Result<Response<Body<B>>, Problem> {
     // A redirect would lead the viewer past the edge, or name what is behind it.
     if origin.status.is_redirection() && origin.status != StatusCode::NOT_MODIFIED {
         return Err(Problem::OriginDocument("a redirect"));
@@ -66,16 +69,24 @@ fn pass<B>(authorised: &Authorised, origin: OriginResponse<B>) -> Result<Respons
     let caching = viewer_caching(origin.status, headers.get(header::CACHE_CONTROL));
     headers.insert(header::CACHE_CONTROL, caching);
     let mut body = origin.body;
-    if differs(authorised) && origin.status == StatusCode::OK {
+    if let Some(root) = onward.root.as_deref().filter(|_| origin.status == StatusCode::OK) {
         // These speak of the origin's bytes; for a HEAD, the length of ours is not known.
         for name in [header::CONTENT_LENGTH, header::ETAG, header::LAST_MODIFIED] {
             headers.remove(name);
         }
         if let Body::Bytes(document) = body {
-            let rewritten = rewrite(authorised, &document)?;
+            let rewritten = rewrite(authorised, root, &document)?;
             headers.insert(header::CONTENT_LENGTH, rewritten.len().into());
             body = Body::Bytes(rewritten);
         }
+    }
+    if let Some((name, value)) = &onward.field {
+        // Whoever kept this answer would hand the token on.
+        headers.insert(
+            header::CACHE_CONTROL,
+            HeaderValue::from_static("private, no-store"),
+        );
+        headers.insert(name, value.clone());
     }
     let mut response = Response::new(body);
     *response.status_mut() = origin.status;
@@ -83,11 +94,10 @@ fn pass<B>(authorised: &Authorised, origin: OriginResponse<B>) -> Result<Respons
     Ok(response)
 }
 
-fn rewrite(authorised: &Authorised, document: &[u8]) -> Result<Vec<u8>, Problem> {
+fn rewrite(authorised: &Authorised, root: &str, document: &[u8]) -> Result<Vec<u8>, Problem> {
     let document = core::str::from_utf8(document)
         .map_err(|_| Problem::OriginDocument("a document that is not UTF-8"))?;
-    let prefix = token_path(&authorised.grant.token);
-    let reroot = Reroot::new(&prefix, authorised.routed.uri.path());
+    let reroot = Reroot::new(root, authorised.routed.uri.path());
     Ok(match authorised.routed.resource {
         Resource::Playlist => hls::reroot(document, &reroot),
         Resource::Manifest => dash::reroot(document, &reroot)

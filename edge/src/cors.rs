@@ -6,7 +6,7 @@ use crate::{platform::Body, site::Site};
 
 /// What a page may send: the token's header, ranges, and CMCD's four (CTA-5004).
 const ALLOWED_HEADERS: &str =
-    "CTA-Common-Access-Token, Range, CMCD-Object, CMCD-Request, CMCD-Session, CMCD-Status";
+    "CTA-Common-Access-Token, DPoP, Range, CMCD-Object, CMCD-Request, CMCD-Session, CMCD-Status";
 
 /// What a page may read beyond the safelisted headers. Players set their clocks by `Date`.
 const EXPOSED_HEADERS: &str = "Accept-Ranges, Content-Encoding, Content-Length, Content-Range, CTA-Common-Access-Token, Date, ETag, Server-Timing";
@@ -15,15 +15,18 @@ const EXPOSED_HEADERS: &str = "Accept-Ranges, Content-Encoding, Content-Length, 
 const PREFLIGHT_MAX_AGE: &str = "86400";
 
 /// The answer to a preflight.
-pub(crate) fn preflight<B>() -> Response<Body<B>> {
+pub(crate) fn preflight<B>(site: &Site) -> Response<Body<B>> {
     let mut response = Response::new(Body::Empty);
     *response.status_mut() = StatusCode::NO_CONTENT;
     let headers = response.headers_mut();
     let mut set = |name, value| headers.insert(name, HeaderValue::from_static(value));
     set(header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD, OPTIONS");
-    set(header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS);
     set(header::ACCESS_CONTROL_MAX_AGE, PREFLIGHT_MAX_AGE);
     set(header::CACHE_CONTROL, "no-store");
+    headers.insert(
+        header::ACCESS_CONTROL_ALLOW_HEADERS,
+        with_carriers(ALLOWED_HEADERS, site),
+    );
     response
 }
 
@@ -57,6 +60,16 @@ pub(crate) fn share(site: &Site, viewer: &HeaderMap, headers: &mut HeaderMap) {
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
     headers.insert(
         header::ACCESS_CONTROL_EXPOSE_HEADERS,
-        HeaderValue::from_static(EXPOSED_HEADERS),
+        with_carriers(EXPOSED_HEADERS, site),
     );
+}
+
+/// A list of field names, and with it those that the site's tokens ride in.
+fn with_carriers(names: &'static str, site: &Site) -> HeaderValue {
+    let fixed = HeaderValue::from_static(names);
+    if site.carriers.headers.is_empty() {
+        return fixed;
+    }
+    let all = [names, &site.carriers.headers.join(", ")].join(", ");
+    HeaderValue::try_from(all).unwrap_or(fixed)
 }

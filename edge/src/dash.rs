@@ -1,20 +1,23 @@
 //! DASH manifests, changed in place: what is not understood stays, in order, byte for byte.
 
+use core::ops::Range;
+
 use crate::reroot::Reroot;
 
-/// Makes every relative URL of an MPD lead below another root, by its `BaseURL` (ISO/IEC 23009-1 §5.6): one is
-/// put in where there is none at MPD level, and those that are relative move. `None` when there is no MPD.
+/// Makes every relative URL of an MPD lead below another root, by its `BaseURL` (ISO/IEC 23009-1 §5.6), and
+/// makes its reloads go there, by its `Location` (§5.3.1): one of each is put in where there is none at MPD
+/// level, and those that are relative move. `None` when there is no MPD.
 pub(crate) fn reroot(mpd: &str, reroot: &Reroot<'_>) -> Option<String> {
     let root = start_of(mpd, 0, "MPD")?;
     let mut at = end_of_tag(mpd, root)?;
     // "" or "mpd:", as the document writes its own namespace.
     let namespace = mpd.get(root + 1..root + mpd.get(root..)?.find("MPD")?)?;
-    let mut out = String::with_capacity(mpd.len() + 4200);
-    let mut copied = 0;
-    let mut found = false;
-    // BaseURL follows ProgramInformation and stands before everything else; the first other child ends the
-    // search and is where a BaseURL of ours belongs.
-    let insert_at = loop {
+    let mut edits = Edits::default();
+    let mut base = Insertion::default();
+    let mut location = Insertion::default();
+    // The schema's order: ProgramInformation, BaseURL, Location, and everything else. The first other child ends
+    // the search.
+    loop {
         let tag = at + mpd.get(at..)?.find('<')?;
         let rest = mpd.get(tag..)?;
         if rest.starts_with("<!--") {
@@ -22,29 +25,82 @@ pub(crate) fn reroot(mpd: &str, reroot: &Reroot<'_>) -> Option<String> {
         } else if is_tag(rest, "ProgramInformation") {
             at = end_of_element(mpd, tag, "ProgramInformation")?;
         } else if is_tag(rest, "BaseURL") {
-            found = true;
-            let text = end_of_tag(mpd, tag)?;
-            let close = text + mpd.get(text..)?.find('<')?;
-            let url = mpd.get(text..close)?.trim();
-            if let Some(pieces) = reroot.apply(url) {
-                out.push_str(mpd.get(copied..text)?);
-                pieces.iter().for_each(|piece| out.push_str(piece));
-                copied = close;
-            }
-            at = end_of_element(mpd, tag, "BaseURL")?;
+            base.found = true;
+            at = edits.move_element(mpd, tag, "BaseURL", reroot)?;
+        } else if is_tag(rest, "Location") {
+            base.stop_at(tag);
+            location.found = true;
+            at = edits.move_element(mpd, tag, "Location", reroot)?;
         } else {
-            break tag;
+            base.stop_at(tag);
+            location.stop_at(tag);
+            break;
         }
-    };
-    if !found {
-        out.push_str(mpd.get(copied..insert_at)?);
-        // A token is base64url and paths are percent-encoded, but an ampersand may stand in a path.
-        let base = reroot.base().replace('&', "&amp;");
-        out.push_str(&format!("<{namespace}BaseURL>{base}</{namespace}BaseURL>"));
-        copied = insert_at;
     }
-    out.push_str(mpd.get(copied..)?);
-    Some(out)
+    for (insertion, name, url) in [
+        (base, "BaseURL", reroot.base()),
+        (location, "Location", reroot.document()),
+    ] {
+        if let Some(at) = insertion.place() {
+            // A token is base64url and paths are percent-encoded, but an ampersand may stand in a path.
+            let url = url.replace('&', "&amp;");
+            edits.insert(at, format!("<{namespace}{name}>{url}</{namespace}{name}>"));
+        }
+    }
+    edits.apply(mpd)
+}
+
+/// Where an element belongs that the document may lack.
+#[derive(Default)]
+struct Insertion {
+    found: bool,
+    before: Option<usize>,
+}
+
+impl Insertion {
+    /// The element belongs before the tag at `at`, if not before an earlier one.
+    fn stop_at(&mut self, at: usize) {
+        self.before.get_or_insert(at);
+    }
+
+    fn place(&self) -> Option<usize> {
+        self.before.filter(|_| !self.found)
+    }
+}
+
+/// Changes to a document: what stands in a range becomes another text.
+#[derive(Default)]
+struct Edits(Vec<(Range<usize>, String)>);
+
+impl Edits {
+    fn insert(&mut self, at: usize, text: String) {
+        self.0.push((at..at, text));
+    }
+
+    /// Moves the URL that is the content of the element at `tag`; returns the offset behind the element.
+    fn move_element(&mut self, xml: &str, tag: usize, name: &str, reroot: &Reroot<'_>) -> Option<usize> {
+        let text = end_of_tag(xml, tag)?;
+        let close = text + xml.get(text..)?.find('<')?;
+        if let Some(pieces) = reroot.apply(xml.get(text..close)?.trim()) {
+            self.0.push((text..close, pieces.concat()));
+        }
+        end_of_element(xml, tag, name)
+    }
+
+    fn apply(mut self, xml: &str) -> Option<String> {
+        // Stable: of two that stand at one place, the first made comes first.
+        self.0.sort_by_key(|(range, _)| range.start);
+        let added: usize = self.0.iter().map(|(_, text)| text.len()).sum();
+        let mut out = String::with_capacity(xml.len() + added);
+        let mut copied = 0;
+        for (range, text) in self.0 {
+            out.push_str(xml.get(copied..range.start)?);
+            out.push_str(&text);
+            copied = range.end;
+        }
+        out.push_str(xml.get(copied..)?);
+        Some(out)
+    }
 }
 
 /// The offset of the first start tag of `name` at or after `from`, comments and declarations stepped over.
@@ -123,16 +179,24 @@ mod tests {
         insta::assert_snapshot!(below(mpd).unwrap(), @r#"
         <?xml version="1.0"?><!-- <MPD> --><MPD a=">" b='1'>
           <ProgramInformation><Title>BaseURL</Title></ProgramInformation>
-          <!-- x --><BaseURL>/t/tok/live/c/</BaseURL><Period id="1"/></MPD>
+          <!-- x --><BaseURL>/t/tok/live/c/</BaseURL><Location>/t/tok/live/c/manifest.mpd</Location><Period id="1"/></MPD>
         "#);
     }
 
     #[test]
     fn a_relative_base_url_moves_and_an_absolute_one_stays() {
-        let mpd = "<MPD><BaseURL serviceLocation=\"a\"> media/ </BaseURL><BaseURL>https://b.example/</BaseURL><Period/></MPD>";
+        let mpd = "<MPD><BaseURL serviceLocation=\"a\"> media/ </BaseURL><BaseURL>https://b.example/</BaseURL><Location>manifest.mpd</Location><Period/></MPD>";
         assert_eq!(
             below(mpd).unwrap(),
-            "<MPD><BaseURL serviceLocation=\"a\">/t/tok/live/c/media/</BaseURL><BaseURL>https://b.example/</BaseURL><Period/></MPD>"
+            "<MPD><BaseURL serviceLocation=\"a\">/t/tok/live/c/media/</BaseURL><BaseURL>https://b.example/</BaseURL><Location>/t/tok/live/c/manifest.mpd</Location><Period/></MPD>"
+        );
+    }
+
+    #[test]
+    fn a_base_url_stands_before_a_location_that_was_there() {
+        assert_eq!(
+            below("<MPD><Location>https://o.example/m.mpd</Location><Period/></MPD>").unwrap(),
+            "<MPD><BaseURL>/t/tok/live/c/</BaseURL><Location>https://o.example/m.mpd</Location><Period/></MPD>"
         );
     }
 
@@ -140,7 +204,7 @@ mod tests {
     fn a_prefixed_document_is_understood_and_a_foreign_one_is_not() {
         assert_eq!(
             below("<d:MPD xmlns:d=\"urn\"><d:Period/></d:MPD>").unwrap(),
-            "<d:MPD xmlns:d=\"urn\"><d:BaseURL>/t/tok/live/c/</d:BaseURL><d:Period/></d:MPD>"
+            "<d:MPD xmlns:d=\"urn\"><d:BaseURL>/t/tok/live/c/</d:BaseURL><d:Location>/t/tok/live/c/manifest.mpd</d:Location><d:Period/></d:MPD>"
         );
         assert_eq!(below("<html><body/></html>"), None);
         assert_eq!(below("<MPD"), None);

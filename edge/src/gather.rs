@@ -4,23 +4,22 @@ use http::{HeaderMap, HeaderValue, Method, header};
 
 use crate::{
     authorise::Authorised,
-    carrier::Carrier,
     limits::MAX_DOCUMENT,
+    onward::Onward,
     platform::{OriginRequest, Plan, Read, Want},
-    route::Resource,
 };
 
 /// Viewer's headers that the origin may see where a body passes untouched.
 const PASSED_ON: [header::HeaderName; 3] = [header::RANGE, header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE];
 
 /// The batch that an authorised request waits for.
-pub(crate) fn plan(authorised: &Authorised, viewer: &HeaderMap) -> Plan {
+pub(crate) fn plan(authorised: &Authorised, onward: &Onward, viewer: &HeaderMap) -> Plan {
     let routed = &authorised.routed;
     let mut headers = HeaderMap::new();
     // Hosts differ in what they accept by themselves, and an encoded document cannot be rewritten.
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    let read = if must_rewrite(authorised) {
-        // What is stored of a rewritten document is not what the viewer has: no conditions, no ranges.
+    let read = if onward.root.is_some() && authorised.routed.method == Method::GET {
+        // Read and changed on its way. What is stored of it is not what the viewer has: no conditions, no ranges.
         Read::Bytes { limit: MAX_DOCUMENT }
     } else {
         for name in &PASSED_ON {
@@ -44,21 +43,6 @@ pub(crate) fn plan(authorised: &Authorised, viewer: &HeaderMap) -> Plan {
     Plan {
         wants: vec![Want::Origin(request)],
     }
-}
-
-/// Whether the viewer's document is another than the origin's. A token in the query is lost on every relative
-/// URI, so the document sends the player below `/t/<token>/`; any other carrier carries on by itself.
-pub(crate) fn differs(authorised: &Authorised) -> bool {
-    let document = matches!(
-        authorised.routed.resource,
-        Resource::Playlist | Resource::Manifest
-    );
-    document && authorised.grant.carrier == Carrier::Query
-}
-
-/// Whether the origin's document has to be read and changed on its way.
-fn must_rewrite(authorised: &Authorised) -> bool {
-    differs(authorised) && authorised.routed.method == Method::GET
 }
 
 /// Of the query, the origin gets HLS's delivery directives (RFC 8216bis §6.2.5) alone, in their order of

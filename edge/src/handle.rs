@@ -6,27 +6,35 @@ use core::{
     task::{Context, Poll, Waker},
 };
 
-use http::{HeaderValue, Method, Response, header};
-use selvedge_token::Verifier;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use http::{HeaderValue, Method, Response, StatusCode, header};
+use selvedge_token::{Authentic, KeySetVersion, Refusal, Standing, UnixMillis, VerdictCache, Verifier};
 
 use crate::{
-    authorise::authorise,
+    authorise::{Authorised, judge},
     compose::compose,
     cors,
     gather::plan,
-    platform::{Body, Platform},
+    limits::{MAX_VERDICT_BYTES, MAX_VERDICTS},
+    onward::onward,
+    platform::{Answer, Body, Platform},
     problem::Problem,
     record::Record,
-    route::{Routed, route},
-    site::{ConfigError, Site},
+    route::{Routed, RoutedResource, route},
+    site::{ConfigError, Site, key_set},
+    streams::{Lease, Leases},
     visit::Visit,
 };
 
-/// An edge: what its operator configured, ready to judge requests. It holds no other state.
-#[derive(Clone, Debug)]
+/// An edge: what its operator configured, ready to judge requests. What it remembers of earlier requests spares
+/// work and never changes an answer.
+#[derive(Debug)]
 pub struct Edge {
-    site: Site,
-    verifier: Verifier,
+    pub(crate) site: Site,
+    pub(crate) verifier: Verifier,
+    verdicts: Mutex<VerdictCache>,
+    leases: Mutex<Leases>,
 }
 
 /// A request's answer, and its line in the log.
@@ -54,9 +62,37 @@ impl Edge {
     /// What is wrong with the keys.
     pub fn with_site(keys: &str, site: Site) -> Result<Self, ConfigError> {
         Ok(Self {
-            verifier: site.verifier(keys)?,
+            verifier: Verifier::new(key_set(keys)?, site.policy()),
             site,
+            verdicts: Mutex::new(VerdictCache::new(MAX_VERDICTS, MAX_VERDICT_BYTES)),
+            leases: Mutex::default(),
         })
+    }
+
+    /// The version of the keys that it trusts: another where anything of any key differs.
+    pub fn keys_version(&self) -> KeySetVersion {
+        self.verifier.keys().version()
+    }
+
+    /// What a token says, by its signature or by the memory of it.
+    pub(crate) fn authenticate(&self, token: &str, now: UnixMillis) -> Result<Arc<Authentic>, Refusal> {
+        let version = self.keys_version();
+        if let Some(known) = unpoisoned(&self.verdicts).get(token, version, now) {
+            return Ok(known);
+        }
+        let authentic = Arc::new(self.verifier.authenticate(token)?);
+        unpoisoned(&self.verdicts).insert(token, version, &authentic, now);
+        Ok(authentic)
+    }
+
+    /// The lease on a stream that a token's request needs and that is not known to stand.
+    pub(crate) fn lease(&self, authentic: &Authentic, token: &str, now: UnixMillis) -> Option<Lease> {
+        let lease = Lease::of(self.site.streams?, authentic, token, now)?;
+        (!unpoisoned(&self.leases).holds(&lease)).then_some(lease)
+    }
+
+    pub(crate) fn remember(&self, lease: &Lease) {
+        unpoisoned(&self.leases).remember(lease);
     }
 
     /// Answers a request.
@@ -73,6 +109,10 @@ impl Edge {
         });
         record.status = response.status().as_u16();
         cors::share(&self.site, request.headers(), response.headers_mut());
+        // A page that is opened by its URL must not tell another site the token in it.
+        response
+            .headers_mut()
+            .insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
         if request.method() == Method::HEAD {
             // Not every host drops the body of such an answer by itself. Its headers stay as for GET.
             *response.body_mut() = Body::Empty;
@@ -93,10 +133,10 @@ impl Edge {
         visit: &Visit<'_>,
         record: &mut Record,
     ) -> Result<Response<Body<P::Body>>, Problem> {
-        let routed = match route(visit.request)? {
+        let routed = match route(visit.request, &self.site.carriers)? {
             Routed::Preflight => {
                 record.route = Some("preflight");
-                return Ok(cors::preflight());
+                return Ok(cors::preflight(&self.site));
             }
             Routed::Health => {
                 record.route = Some("health");
@@ -111,16 +151,64 @@ impl Edge {
         record.route = Some(routed.resource.name());
         record.path = routed.uri.path().to_owned();
 
-        let authorised = authorise(&self.verifier, routed, visit)?;
-        record.token = Some(authorised.grant.carrier.name());
-        record.kid = Some(authorised.grant.kid.clone());
+        let authorised = self.authorise(platform, routed, visit).await?;
+        record.admitted(&authorised.grant);
 
-        let answers = platform.gather(plan(&authorised, visit.request.headers())).await;
+        let onward = onward(self, &authorised, visit);
+        record.onward = onward.name();
+        if let Some((status, location)) = onward.redirect {
+            return Ok(redirect(status, location));
+        }
 
-        let (answer, origin) = compose(&authorised, answers);
+        let answers = platform
+            .gather(plan(&authorised, &onward, visit.request.headers()))
+            .await;
+
+        let (answer, origin) = compose(&authorised, &onward, answers);
         record.origin = origin.map(|status| status.as_u16());
         answer
     }
+
+    /// Asks the store where a token needs its word. Most need none, and nothing is waited for.
+    async fn authorise<P: Platform>(
+        &self,
+        platform: &P,
+        routed: RoutedResource,
+        visit: &Visit<'_>,
+    ) -> Result<Authorised, Problem> {
+        let mut candidates = judge(self, routed, visit);
+        loop {
+            let plan = candidates.plan();
+            let answers = if plan.wants.is_empty() {
+                Vec::new()
+            } else {
+                platform.gather(plan).await
+            };
+            let standings: Vec<Standing> = answers.iter().map(Answer::standing).collect();
+            match candidates.settle(&standings, self, visit.now) {
+                Ok(authorised) => return Ok(authorised),
+                Err(Ok(others)) => candidates = others,
+                Err(Err(problem)) => return Err(problem),
+            }
+        }
+    }
+}
+
+/// A lock whose holder panicked guards a memory that is still sound: entries are whole or absent.
+fn unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn redirect<B>(status: StatusCode, location: HeaderValue) -> Response<Body<B>> {
+    let mut response = Response::new(Body::Empty);
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::LOCATION, location);
+    headers.insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("private, no-store"),
+    );
+    response
 }
 
 fn text<B>(text: &str) -> Response<Body<B>> {

@@ -62,10 +62,12 @@ pub mod certificate;
 mod compose;
 mod cors;
 mod dash;
+mod fields;
 mod gather;
 mod handle;
 mod hls;
 mod limits;
+mod onward;
 mod platform;
 mod problem;
 mod record;
@@ -73,17 +75,18 @@ mod reroot;
 mod route;
 mod site;
 pub mod stored;
+mod streams;
 mod visit;
 
-pub use carrier::Carrier;
+pub use carrier::{Carrier, Carriers};
 pub use handle::{Edge, Handled, block_on};
 pub use platform::{Answer, Body, OriginRequest, OriginResponse, Plan, Platform, Read, Unanswered, Want};
 pub use problem::{misconfigured, too_long};
 pub use record::Record;
 pub use route::Resource;
 pub use selvedge_token::{
-    Coordinates, FingerprintKind, MemoryStore, RequestContext, Standing, Store, StoreKey, StoreRequest,
-    UnixMillis,
+    Coordinates, FingerprintKind, KeySetVersion, MemoryStore, RequestContext, Standing, Store, StoreKey,
+    StoreRequest, UnixMillis,
 };
-pub use site::{ConfigError, OriginUrl, Site};
+pub use site::{ConfigError, OnUnknown, OriginUrl, SessionRules, Site, StreamRules};
 pub use visit::{Entropy, Visit};

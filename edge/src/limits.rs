@@ -20,3 +20,12 @@ pub(crate) const MAX_CERTIFICATES: usize = 8;
 /// Most things kept in one place of a platform's store, so that what is read and written for one request stays
 /// near 100 KiB: a subject whose streams are more than this has another problem.
 pub(crate) const MAX_STORED: usize = 256;
+
+/// Most verdicts on tokens that one instance keeps.
+pub(crate) const MAX_VERDICTS: usize = 20_000;
+
+/// Most bytes that these verdicts may take: an eighth of the 128 MiB that a Worker's isolate has.
+pub(crate) const MAX_VERDICT_BYTES: usize = 16 << 20;
+
+/// Most leases on streams that one instance remembers.
+pub(crate) const MAX_LEASES_REMEMBERED: usize = 16_384;

@@ -79,6 +79,16 @@ pub enum Answer<B> {
     Store(Standing),
 }
 
+impl<B> Answer<B> {
+    /// The store's word; none where something else answered.
+    pub(crate) const fn standing(&self) -> Standing {
+        match self {
+            Self::Store(standing) => *standing,
+            Self::Origin(_) => Standing::Unknown,
+        }
+    }
+}
+
 /// What the origin said.
 #[derive(Debug)]
 pub struct OriginResponse<B> {

@@ -1,20 +1,24 @@
 //! Refusals and failures, as viewers see them (RFC 9457) and as operators read them.
 
-use http::{HeaderValue, Response, StatusCode, header};
-use selvedge_token::{Class, Refusal, UriError};
+use std::sync::Arc;
+
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use selvedge_token::{Answer as ConsequenceAnswer, Authentic, Class, UriError};
 use serde_json::json;
 
-use crate::{platform::Body, site::ConfigError};
+use crate::{authorise::Refused, platform::Body, site::ConfigError};
 
 /// Why a request is not answered with what it asked for.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Problem {
     MethodNotAllowed,
     UrlTooLong,
     MalformedUrl(UriError),
     UnknownPath,
     TokenMissing,
-    TokenRefused(Refusal),
+    TokenRefused(Box<Refused>),
+    /// The token is good, and its subject has as many streams as it may have.
+    TooManyStreams(Arc<Authentic>),
     /// The text says why, for the log alone.
     OriginUnreachable(String),
     OriginTimeout,
@@ -50,12 +54,13 @@ impl Problem {
             Self::MalformedUrl(_) => "malformed-url",
             Self::UnknownPath => "unknown-path",
             Self::TokenMissing => "token-missing",
-            Self::TokenRefused(refusal) => match refusal.class() {
+            Self::TokenRefused(refused) => match refused.refusal.class() {
                 Class::Invalid => "token-invalid",
                 Class::Expired => "token-expired",
                 Class::NotYetValid => "token-not-yet-valid",
                 Class::OutOfScope => "token-scope",
             },
+            Self::TooManyStreams(_) => "too-many-streams",
             Self::OriginUnreachable(_) => "origin-unreachable",
             Self::OriginTimeout => "origin-timeout",
             Self::OriginDocument(_) => "origin-document",
@@ -70,10 +75,11 @@ impl Problem {
             Self::MalformedUrl(_) => StatusCode::BAD_REQUEST,
             Self::UnknownPath => StatusCode::NOT_FOUND,
             Self::TokenMissing => StatusCode::UNAUTHORIZED,
-            Self::TokenRefused(refusal) => match refusal.class() {
+            Self::TokenRefused(refused) => match refused.refusal.class() {
                 Class::Invalid | Class::Expired | Class::NotYetValid => StatusCode::UNAUTHORIZED,
                 Class::OutOfScope => StatusCode::FORBIDDEN,
             },
+            Self::TooManyStreams(_) => StatusCode::FORBIDDEN,
             Self::OriginUnreachable(_) | Self::OriginDocument(_) => StatusCode::BAD_GATEWAY,
             Self::OriginTimeout => StatusCode::GATEWAY_TIMEOUT,
             Self::Misconfigured(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -91,7 +97,7 @@ impl Problem {
     /// For the operator's log. It never holds a token.
     pub(crate) fn detail(&self) -> Option<String> {
         match self {
-            Self::TokenRefused(refusal) => Some(refusal.to_string()),
+            Self::TokenRefused(refused) => Some(refused.refusal.to_string()),
             Self::MalformedUrl(error) => Some(error.to_string()),
             Self::OriginUnreachable(why) | Self::Misconfigured(why) => Some(why.clone()),
             Self::OriginDocument(what) => Some(format!("the origin sent {what}")),
@@ -106,12 +112,13 @@ impl Problem {
             Self::MalformedUrl(_) => "The URL cannot be read",
             Self::UnknownPath => "Nothing is served under this path",
             Self::TokenMissing => "A token is needed",
-            Self::TokenRefused(refusal) => match refusal.class() {
+            Self::TokenRefused(refused) => match refused.refusal.class() {
                 Class::Invalid => "The token is not valid",
                 Class::Expired => "The token has expired",
                 Class::NotYetValid => "The token is not valid yet",
                 Class::OutOfScope => "The token does not cover this request",
             },
+            Self::TooManyStreams(_) => "Too many streams are playing",
             Self::OriginUnreachable(_) => "The origin cannot be reached",
             Self::OriginTimeout => "The origin did not answer in time",
             Self::OriginDocument(_) => "The origin's answer cannot be served",
@@ -119,8 +126,14 @@ impl Problem {
         }
     }
 
-    /// The viewer's answer. It says what to do next and nothing that helps to forge a token.
+    /// The viewer's answer. It says what to do next and nothing that helps to forge a token. Where the token
+    /// itself says how such a refusal is to be answered, it is answered so.
     pub(crate) fn response<B>(&self) -> Response<Body<B>> {
+        if let Self::TokenRefused(refused) = self
+            && let Some(response) = refused.answer.as_ref().and_then(consequence)
+        {
+            return response;
+        }
         let status = self.status();
         let body = json!({
             "type": format!("urn:selvedge:error:{}", self.slug()),
@@ -149,6 +162,25 @@ impl Problem {
         *response.body_mut() = Body::Bytes(body);
         response
     }
+}
+
+/// The answer that a refused token's `catif` asks for; `None` where it cannot be written.
+fn consequence<B>(answer: &ConsequenceAnswer) -> Option<Response<Body<B>>> {
+    let mut response = Response::new(Body::Empty);
+    *response.status_mut() = StatusCode::from_u16(answer.status).ok()?;
+    let headers = response.headers_mut();
+    for (name, value) in &answer.fields {
+        headers.append(
+            HeaderName::try_from(name.as_str()).ok()?,
+            HeaderValue::try_from(value.as_str()).ok()?,
+        );
+    }
+    // It may hold a token that was minted for this viewer.
+    headers.insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("private, no-store"),
+    );
+    Some(response)
 }
 
 /// The answer to a request whose URL is too long to be held as one.

@@ -1,8 +1,12 @@
 //! What is logged of a request: one JSON object, without any token.
 
+use selvedge_token::Authentic;
 use serde::Serialize;
 
-use crate::problem::{Fault, Problem};
+use crate::{
+    authorise::Grant,
+    problem::{Fault, Problem},
+};
 
 /// One request's line in the operator's log.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
@@ -25,6 +29,21 @@ pub struct Record {
     /// The key that signed it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kid: Option<String>,
+    /// The token's issuer (`iss`), of an authentic token only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub iss: Option<String>,
+    /// The token's own identity (`cti`) in hexadecimal, of an authentic token only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cti: Option<String>,
+    /// By which way the viewer was handed another token: `header`, `cookie`, `redirect` or `path`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub onward: Option<&'static str>,
+    /// Why the token was refused: a code of [`Refusal`](selvedge_token::Refusal).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'static str>,
+    /// The claim that refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub claim: Option<String>,
     /// The origin's status.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub origin: Option<u16>,
@@ -40,12 +59,36 @@ pub struct Record {
 }
 
 impl Record {
+    /// Notes the token that admitted.
+    pub(crate) fn admitted(&mut self, grant: &Grant) {
+        self.token = Some(grant.carrier.name());
+        self.identify(&grant.authentic);
+    }
+
+    fn identify(&mut self, authentic: &Authentic) {
+        let claims = authentic.claims();
+        self.kid = Some(authentic.kid().to_owned());
+        self.iss = claims.issuer.clone();
+        self.cti = claims.token_id.as_deref().map(hex);
+    }
+
     /// Notes a problem.
     pub(crate) fn note(&mut self, problem: &Problem) {
         self.status = problem.status().as_u16();
         self.problem = Some(problem.slug());
         self.fault = Some(problem.fault().name());
         self.detail = problem.detail();
+        match problem {
+            Problem::TokenRefused(refused) => {
+                self.reason = Some(refused.refusal.code());
+                self.claim = refused.refusal.claim().map(|claim| claim.to_string());
+                if let Some(authentic) = &refused.authentic {
+                    self.identify(authentic);
+                }
+            }
+            Problem::TooManyStreams(authentic) => self.identify(authentic),
+            _ => {}
+        }
     }
 
     pub(crate) fn of_problem(problem: &Problem) -> Self {
@@ -75,6 +118,7 @@ impl Record {
             ("route", self.route),
             ("token", self.token),
             ("kid", self.kid.as_deref()),
+            ("onward", self.onward),
             ("origin", origin.as_deref()),
             ("problem", self.problem),
         ];
@@ -88,4 +132,8 @@ impl Record {
         }
         out
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

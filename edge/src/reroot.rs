@@ -4,6 +4,7 @@
 #[derive(Clone, Debug)]
 pub(crate) struct Reroot<'a> {
     prefix: &'a str,
+    path: &'a str,
     /// The document's folder, with a slash at both ends.
     folder: &'a str,
 }
@@ -15,7 +16,7 @@ impl<'a> Reroot<'a> {
             .rfind('/')
             .and_then(|slash| path.get(..=slash))
             .unwrap_or("/");
-        Self { prefix, folder }
+        Self { prefix, path, folder }
     }
 
     /// The new form of a URI, in up to three pieces; `None` when it must stay as it is, because it leads
@@ -28,6 +29,11 @@ impl<'a> Reroot<'a> {
         } else {
             Some([self.prefix, self.folder, uri])
         }
+    }
+
+    /// The document itself below the new root.
+    pub(crate) fn document(&self) -> String {
+        [self.prefix, self.path].concat()
     }
 
     /// The document's folder below the new root, with a slash at its end.

@@ -4,7 +4,7 @@ use http::{Method, Request, header};
 use selvedge_token::RequestUri;
 
 use crate::{
-    carrier::{Carried, take_path_tokens, take_tokens},
+    carrier::{Carried, Carriers, take_path_tokens, take_tokens},
     limits::MAX_URL,
     problem::Problem,
 };
@@ -68,7 +68,7 @@ pub(crate) struct RoutedResource {
 }
 
 /// Finds out what a request is for.
-pub(crate) fn route(request: &Request<()>) -> Result<Routed, Problem> {
+pub(crate) fn route(request: &Request<()>, carriers: &Carriers) -> Result<Routed, Problem> {
     let method = request.method();
     if method == Method::OPTIONS {
         return Ok(Routed::Preflight);
@@ -81,7 +81,7 @@ pub(crate) fn route(request: &Request<()>) -> Result<Routed, Problem> {
     if uri.path().len() + query.map_or(0, |query| query.len() + 1) > MAX_URL {
         return Err(Problem::UrlTooLong);
     }
-    let (mut carried, query) = take_tokens(query, request.headers());
+    let (mut carried, query) = take_tokens(query, request.headers(), carriers);
     let host = request
         .headers()
         .get(header::HOST)
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     fn routed(url: &str) -> Result<Routed, Problem> {
-        route(&Request::get(url).body(()).unwrap())
+        route(&Request::get(url).body(()).unwrap(), &Carriers::default())
     }
 
     fn resource(url: &str) -> RoutedResource {
@@ -166,7 +166,10 @@ mod tests {
     #[test]
     fn only_reading_is_allowed() {
         let post = Request::post("https://e/live/c/index.m3u8").body(()).unwrap();
-        assert!(matches!(route(&post), Err(Problem::MethodNotAllowed)));
+        assert!(matches!(
+            route(&post, &Carriers::default()),
+            Err(Problem::MethodNotAllowed)
+        ));
     }
 
     #[test]

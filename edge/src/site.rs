@@ -1,8 +1,10 @@
 //! What an operator configures of an edge: the site document and the keys.
 
-use selvedge_token::{JwkSet, KeyError, KeySet, Policy, Verifier};
+use selvedge_token::{Dialect, JwkSet, KeyError, KeySet, Policy};
 use serde::Deserialize;
 use thiserror::Error;
+
+use crate::carrier::Carriers;
 
 /// The site document: JSON, the same on every platform. Every field may be left out.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
@@ -17,6 +19,62 @@ pub struct Site {
     pub cors_origins: Vec<String>,
     /// Whether answers say in `Server-Timing` what was decided. Off by default: it is for operators and demos.
     pub server_timing: bool,
+    /// Where tokens are looked for beside the places that the standard names.
+    pub carriers: Carriers,
+    /// What is accepted where the standard leaves room.
+    pub dialect: Dialect,
+    /// What this edge calls itself in tokens that a refusal mints (`catif`). Without it none is minted.
+    pub own_issuer: Option<String>,
+    /// How sessions begin for players that cannot take another token.
+    pub session: SessionRules,
+    /// How many streams a subject may have at once; no limit where it is left out.
+    pub streams: Option<StreamRules>,
+}
+
+/// The token that a player carries in the path for the whole of a session, in exchange for the one that it came
+/// with. It takes a key of ours that may sign (`"key_ops": ["sign", "verify"]` in the key set).
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub struct SessionRules {
+    /// How long a session may last whose token could have been renewed for as long, in seconds. Four hours by
+    /// default.
+    pub seconds: u32,
+}
+
+impl Default for SessionRules {
+    fn default() -> Self {
+        Self { seconds: 4 * 3600 }
+    }
+}
+
+/// How many streams a subject (`iss` and `sub`) may have at once. A token without `sub` is not counted.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct StreamRules {
+    /// The most streams at once.
+    pub limit: u32,
+    /// How long a stream that asks for nothing more still counts, in seconds: longer than a player's pause
+    /// between two requests. Half a minute by default.
+    #[serde(default = "default_grace")]
+    pub grace_seconds: u32,
+    /// What becomes of a stream while the store cannot say how many there are.
+    #[serde(default)]
+    pub unknown: OnUnknown,
+}
+
+const fn default_grace() -> u32 {
+    30
+}
+
+/// What becomes of a stream that cannot be counted.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub enum OnUnknown {
+    /// It plays: a store that is away must not end everybody's evening.
+    #[default]
+    Admit,
+    /// It is refused.
+    Refuse,
 }
 
 impl Default for Site {
@@ -26,6 +84,11 @@ impl Default for Site {
             audiences: Vec::new(),
             cors_origins: vec!["*".into()],
             server_timing: false,
+            carriers: Carriers::default(),
+            dialect: Dialect::default(),
+            own_issuer: None,
+            session: SessionRules::default(),
+            streams: None,
         }
     }
 }
@@ -90,17 +153,20 @@ impl Site {
         serde_json::from_str(json).map_err(|error| ConfigError::Site(error.to_string()))
     }
 
-    /// A verifier of this site's policy for the keys of a JWK Set document.
-    pub(crate) fn verifier(&self, keys: &str) -> Result<Verifier, ConfigError> {
-        let set: JwkSet = serde_json::from_str(keys).map_err(|error| ConfigError::Keys(error.to_string()))?;
-        let keys = KeySet::from_jwks(&set.keys)?;
-        let policy = Policy {
+    /// The policy that tokens are judged by.
+    pub(crate) fn policy(&self) -> Policy {
+        Policy {
             issuers: self.issuers.clone(),
             audiences: self.audiences.clone(),
-            ..Policy::default()
-        };
-        Ok(Verifier::new(keys, policy))
+            dialect: self.dialect.clone(),
+        }
     }
+}
+
+/// Reads a JWK Set document.
+pub(crate) fn key_set(json: &str) -> Result<KeySet, ConfigError> {
+    let set: JwkSet = serde_json::from_str(json).map_err(|error| ConfigError::Keys(error.to_string()))?;
+    Ok(KeySet::from_jwks(&set.keys)?)
 }
 
 #[cfg(test)]

@@ -39,11 +39,6 @@ impl Entropy {
         self.part(8)
     }
 
-    /// The nonce of a token that is encrypted.
-    pub(crate) fn nonce(&self) -> [u8; 12] {
-        self.part(24)
-    }
-
     fn part<const N: usize>(&self, at: usize) -> [u8; N] {
         let mut part = [0; N];
         for (to, from) in part.iter_mut().zip(self.0.iter().skip(at)) {

@@ -76,7 +76,10 @@ fn a_token_in_the_query_sends_the_player_below_the_token() {
     let manifest = get(&world, &format!("/live/news/manifest.mpd?cat={token}"));
     assert_eq!(
         text(&manifest.response),
-        format!("<MPD><BaseURL>/t/{token}/live/news/</BaseURL><Period/></MPD>")
+        format!(
+            "<MPD><BaseURL>/t/{token}/live/news/</BaseURL>\
+             <Location>/t/{token}/live/news/manifest.mpd</Location><Period/></MPD>"
+        )
     );
 }
 

@@ -60,6 +60,11 @@ impl RequestUri {
         &self.query
     }
 
+    /// Whether the request came over TLS.
+    pub fn is_secure(&self) -> bool {
+        self.scheme == "https"
+    }
+
     /// The text of a component, as match values are compared with it.
     pub(crate) fn component(&self, component: Component) -> String {
         let (parent, filename) = self.path.rsplit_once('/').unwrap_or(("", &self.path));

@@ -143,6 +143,11 @@ impl Verifier {
         Self { keys, policy }
     }
 
+    /// The keys that it trusts.
+    pub const fn keys(&self) -> &KeySet {
+        &self.keys
+    }
+
     /// Everything that depends on the token alone: decoding, the signature, and the claims' form.
     ///
     /// # Errors

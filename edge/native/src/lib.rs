@@ -144,6 +144,11 @@ fn log(record: &Record) {
         status,
         token,
         kid,
+        iss,
+        cti,
+        onward,
+        reason,
+        claim,
         origin,
         problem,
         fault,
@@ -151,6 +156,7 @@ fn log(record: &Record) {
         ..
     } = record;
     tracing::info!(
-        method, path, route, status, token, kid, origin, problem, fault, detail, "request"
+        method, path, route, status, token, kid, iss, cti, onward, reason, claim, origin, problem, fault,
+        detail, "request"
     );
 }

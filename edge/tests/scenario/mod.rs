@@ -10,7 +10,8 @@ use selvedge_edge::{
     Answer, Body, Edge, Entropy, Handled, OriginRequest, OriginResponse, Plan, Platform, Read, Unanswered,
     UnixMillis, Visit, Want, block_on,
 };
-use selvedge_token::{Component, Jwk, Match, Minter, SigningKey};
+use selvedge_edge::{Standing, StoreRequest};
+use selvedge_token::{Component, Jwk, Match, MemoryStore, Minter, SigningKey, Store as _};
 
 /// The moment at which every scenario plays.
 pub(crate) const NOW: UnixMillis = UnixMillis::from_seconds(1_795_262_400);
@@ -21,12 +22,16 @@ pub(crate) struct World {
     documents: HashMap<String, (u16, &'static str, String)>,
     pub(crate) asked: RefCell<Vec<OriginRequest>>,
     pub(crate) down: bool,
+    /// The store that instances share, and how often it was asked; none where it is left out.
+    pub(crate) store: RefCell<Option<MemoryStore>>,
+    pub(crate) store_asked: RefCell<Vec<StoreRequest>>,
 }
 
 impl World {
     /// One channel, `news`, with one of each kind of thing.
     pub(crate) fn new() -> Self {
         let mut world = Self::default();
+        world.store.replace(Some(MemoryStore::default()));
         world.put(
             "/live/news/index.m3u8",
             "public, max-age=30",
@@ -98,6 +103,15 @@ impl Platform for World {
             .into_iter()
             .map(|want| match want {
                 Want::Origin(request) => Answer::Origin(self.answer(&request)),
+                Want::Store(request) => {
+                    self.store_asked.borrow_mut().push(request.clone());
+                    let mut store = self.store.borrow_mut();
+                    Answer::Store(
+                        store
+                            .as_mut()
+                            .map_or(Standing::Unknown, |store| store.ask(&request, NOW)),
+                    )
+                }
                 other => panic!("the world has no answer to {other:?}"),
             })
             .collect()
@@ -107,6 +121,11 @@ impl Platform for World {
 /// The key that the edge of a scenario trusts.
 pub(crate) fn key() -> Jwk {
     Jwk::elliptic("scenario", &[8; 32]).unwrap()
+}
+
+/// The key that the edge of a scenario renews and exchanges tokens with, where it has one.
+pub(crate) fn session_key() -> Jwk {
+    Jwk::symmetric("session", &[4; 32]).for_signer()
 }
 
 /// A token for `prefix` that lasts `seconds` from [`NOW`], signed by `key`.
@@ -132,6 +151,15 @@ pub(crate) fn edge(site: &str) -> Edge {
     Edge::new(&keys, site).unwrap()
 }
 
+/// An edge with a site document that also may sign.
+pub(crate) fn signing_edge(site: &str) -> Edge {
+    let keys = serde_json::to_string(&selvedge_token::JwkSet {
+        keys: vec![key().for_recipient(), session_key()],
+    })
+    .unwrap();
+    Edge::new(&keys, site).unwrap()
+}
+
 /// Sends a request through an edge with the default site.
 pub(crate) fn send(world: &World, request: http::request::Builder) -> Handled<String> {
     send_through(&edge("{}"), world, request)
@@ -145,10 +173,15 @@ pub(crate) fn send_through(edge: &Edge, world: &World, request: http::request::B
 
 /// A request at [`NOW`], of whose client nothing is known.
 pub(crate) fn visit(request: &Request<()>) -> Visit<'_> {
+    visit_at(request, NOW)
+}
+
+/// The same at another moment.
+pub(crate) fn visit_at(request: &Request<()>, now: UnixMillis) -> Visit<'_> {
     Visit {
         request,
         context: &(),
-        now: NOW,
+        now,
         entropy: Entropy::new([7; 64]),
     }
 }

@@ -149,6 +149,16 @@ impl RenewalTerms {
         (at < exp && at >= exp - lead && renewed > exp).then_some(renewed as i64)
     }
 
+    /// Whether a renewed token would be due for another renewal at once, because the deadline is no less than
+    /// what a renewal adds. A redirect to it would lead to another, without end.
+    pub fn is_always_due(&self) -> bool {
+        let lead = match self.deadline.map(as_f64) {
+            Some(lead) if lead < LEAST_DATE => lead,
+            _ => DEFAULT_LEAD,
+        };
+        lead >= as_f64(self.extension)
+    }
+
     /// The `exp` of a session that is opened at `now` with a token of these terms, in whole seconds since 1970:
     /// `horizon` seconds on, as if the token were renewed again and again, but not beyond a deadline that is a
     /// date. A token without `exp` gets the horizon. `None` where the token's own `exp` (`expires`) is to stand: it reaches as far, or there is no
