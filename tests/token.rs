@@ -499,9 +499,15 @@ fn a_rotation_keeps_the_old_key_for_a_while() {
     // A second rotation does not lengthen the first key's end.
     let third = desk.path("third.json");
     let output = selvedge(&[
-        "token", "rotate", "--set", &desk.set, "--kid", "k3", "--out", &third, "--keep", "30d",
+        "token", "rotate", "--set", &desk.set, "--kid", "k3", "--out", &third, "--from", "10m", "--keep",
+        "30d",
     ]);
     assert!(output.status.success(), "{}", said(&output));
+    let counts_from = desk.keys()[2]["nbf"].as_i64().unwrap();
+    assert!(
+        (590..=600).contains(&(counts_from - keys_made_at(&desk))),
+        "--from"
+    );
     assert_eq!(desk.keys()[0]["exp"], keys[0]["exp"]);
     assert!(desk.keys()[1]["exp"].is_i64() && desk.keys()[2]["exp"].is_null());
 }

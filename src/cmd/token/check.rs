@@ -105,7 +105,7 @@ pub(super) fn run(args: Args) -> Result<ExitCode, Failure> {
     let facts = facts(&args);
     let text = text_or_stdin(args.token)?;
     let token = Some(text.trim()).filter(|token| !token.is_empty());
-    let verdict = judge(set, policy, token, &facts, &mut Memory::default())?;
+    let verdict = judge(set.as_ref(), policy, token, &facts, &mut Memory::default())?;
     println!("{}", said(&verdict));
     Ok(match verdict.problem {
         None => ExitCode::SUCCESS,
@@ -177,8 +177,8 @@ fn composite(text: &str) -> Result<CompositeLabels, String> {
         .collect::<Result<_, _>>()
         .map_err(|_| "give numbers, such as 41,42,43,45")?;
     let (or, nor, and, crit) = match keys.as_slice() {
-        &[or, nor, and] => (or, nor, and, None),
-        &[or, nor, and, crit] => (or, nor, and, Some(crit)),
+        [or, nor, and] => (*or, *nor, *and, None),
+        [or, nor, and, crit] => (*or, *nor, *and, Some(*crit)),
         _ => return Err("give three or four numbers: or, nor, and, crit".into()),
     };
     Ok(CompositeLabels { or, nor, and, crit })

@@ -125,7 +125,7 @@ fn one(
         audiences: case.policy.audiences.clone(),
         dialect: case.policy.dialect.clone().unwrap_or_else(|| dialect.clone()),
     };
-    let verdict = judge(set, policy, case.token.as_deref(), &case.request, memory)?;
+    let verdict = judge(set.as_ref(), policy, case.token.as_deref(), &case.request, memory)?;
     Ok(Ok((case, verdict)))
 }
 

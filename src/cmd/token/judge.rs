@@ -155,7 +155,7 @@ impl Facts {
 
 /// Judges a request. Without a usable key there is no verifier.
 pub(super) fn judge(
-    keys: Option<KeySet>,
+    keys: Option<&KeySet>,
     policy: Policy,
     token: Option<&str>,
     facts: &Facts,
@@ -172,16 +172,8 @@ pub(super) fn judge(
         None => u64::from_ne_bytes(random()?),
     };
     let issuer = policy.issuers.first().cloned();
-    let decided = decide(
-        keys.clone(),
-        policy,
-        token,
-        facts,
-        draw,
-        memory,
-        &mut verdict.authentic,
-    );
-    let signing = keys.as_ref().zip(verdict.authentic.as_ref());
+    let decided = decide(keys, policy, token, facts, draw, memory, &mut verdict.authentic);
+    let signing = keys.zip(verdict.authentic.as_ref());
     match decided {
         Ok(()) => {
             if let Some((keys, authentic)) = signing {
@@ -224,7 +216,7 @@ fn renewed(keys: &KeySet, authentic: &Authentic, now: UnixMillis) -> Option<i64>
 }
 
 fn decide(
-    keys: Option<KeySet>,
+    keys: Option<&KeySet>,
     policy: Policy,
     token: Option<&str>,
     facts: &Facts,
@@ -234,7 +226,7 @@ fn decide(
 ) -> Result<(), Problem> {
     let uri = facts.uri().map_err(Problem::Url)?;
     let token = token.ok_or(Problem::TokenMissing)?;
-    let verifier = Verifier::new(keys.ok_or(Problem::NoKey)?, policy);
+    let verifier = Verifier::new(keys.ok_or(Problem::NoKey)?.clone(), policy);
     let authentic = known.insert(verifier.authenticate(token).map_err(Problem::Refused)?);
     let request = Request {
         method: facts.method.as_deref().unwrap_or("GET"),

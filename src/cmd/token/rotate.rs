@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf, process::ExitCode};
 
-use selvedge_token::{Algorithm, Jwk, JwkSet, KeySet};
+use selvedge_token::{Algorithm, Jwk, JwkSet, KeySet, UnixMillis};
 use serde::Deserialize as _;
 use serde_json::{Value, json};
 
@@ -46,13 +46,18 @@ pub(crate) struct Args {
     #[arg(long = "issuer", value_name = "ISS")]
     issuers: Vec<String>,
 
+    /// How long from now until the new key counts; with --sign also until edges sign with it. Give as long as it takes
+    /// the set to reach every edge
+    #[arg(long, value_parser = seconds, value_name = "DURATION")]
+    from: Option<i64>,
+
     /// How long the old keys of the same use stay good from now: the longest life of a token, and the time for which
     /// edges renew it
     #[arg(long, default_value = "25h", value_parser = seconds, value_name = "DURATION")]
     keep: i64,
 
     /// Take the key of this name out at once: for one that others may have
-    #[arg(long, value_name = "KID", conflicts_with_all = ["kid", "out", "alg", "sign", "issuers", "keep"])]
+    #[arg(long, value_name = "KID", conflicts_with_all = ["kid", "out", "alg", "sign", "issuers", "from", "keep"])]
     retire: Option<String>,
 }
 
@@ -99,14 +104,11 @@ fn add(args: &Args, set: &mut Value, kid: &str, out: &PathBuf) -> Result<(), Fai
     let newest = keys
         .last()
         .and_then(|key| Jwk::deserialize(key).ok()?.algorithm().ok());
-    let alg = match args.alg.or_else(|| newest.and_then(Kind::of)) {
-        Some(alg) => alg,
-        None => {
-            return Err(Failure::configuration(
-                "--alg",
-                "say what the new key is for, such as es256",
-            ));
-        }
+    let Some(alg) = args.alg.or_else(|| newest.and_then(Kind::of)) else {
+        return Err(Failure::configuration(
+            "--alg",
+            "say what the new key is for, such as es256",
+        ));
     };
     let encrypts =
         |key: &Value| Jwk::deserialize(key).is_ok_and(|key| key.algorithm().is_ok_and(Algorithm::encrypts));
@@ -133,9 +135,13 @@ fn add(args: &Args, set: &mut Value, kid: &str, out: &PathBuf) -> Result<(), Fai
         sign: args.sign || (signs && !alg.encrypts()),
         issuers,
     };
-    let pair = new.make()?;
+    let mut pair = new.make()?;
+    if let Some(delay) = args.from {
+        pair.for_edges["nbf"] = json!(now().plus_seconds(delay).seconds());
+    }
 
-    let end = now().plus_seconds(args.keep);
+    // Keys end at whole seconds.
+    let end = UnixMillis::from_seconds(now().plus_seconds(args.keep).seconds());
     let mut ending = Vec::new();
     for key in keys.iter_mut().filter(|key| same_use(key)) {
         // One that ends earlier still does.
