@@ -71,7 +71,7 @@ impl KeyFile {
         };
         match edge {
             Ok(edge) => {
-                tracing::info!(%file, "keys in force");
+                tracing::info!(%file, version = %edge.keys_version(), "keys in force");
                 pop.replace(edge);
             }
             Err(error) => tracing::error!(%file, error, "keys not taken: those before stay in force"),
