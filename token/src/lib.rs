@@ -70,6 +70,7 @@
     )
 )]
 
+mod base64url;
 mod cache;
 mod cbor;
 mod claims;

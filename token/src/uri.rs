@@ -1,6 +1,7 @@
 //! A request's URI as `catu` sees it: normalised once, then cut into components.
 
 use core::fmt;
+use std::borrow::Cow;
 
 use thiserror::Error;
 
@@ -66,26 +67,20 @@ impl RequestUri {
     }
 
     /// The text of a component, as match values are compared with it.
-    pub(crate) fn component(&self, component: Component) -> String {
+    pub(crate) fn component(&self, component: Component) -> Cow<'_, str> {
         let (parent, filename) = self.path.rsplit_once('/').unwrap_or(("", &self.path));
         let dot = filename.rfind('.');
-        match component {
-            Component::Scheme => self.scheme.clone(),
-            Component::Host => self.host.clone(),
-            Component::Port => self.port.to_string(),
-            Component::Path => self.path.clone(),
-            Component::Query => self.query.clone(),
-            Component::ParentPath => parent.to_owned(),
-            Component::Filename => filename.to_owned(),
-            Component::Stem => dot
-                .and_then(|at| filename.get(..at))
-                .unwrap_or(filename)
-                .to_owned(),
-            Component::Extension => dot
-                .and_then(|at| filename.get(at..))
-                .unwrap_or_default()
-                .to_owned(),
-        }
+        Cow::Borrowed(match component {
+            Component::Scheme => &self.scheme,
+            Component::Host => &self.host,
+            Component::Port => return Cow::Owned(self.port.to_string()),
+            Component::Path => &self.path,
+            Component::Query => &self.query,
+            Component::ParentPath => parent,
+            Component::Filename => filename,
+            Component::Stem => dot.and_then(|at| filename.get(..at)).unwrap_or(filename),
+            Component::Extension => dot.and_then(|at| filename.get(at..)).unwrap_or_default(),
+        })
     }
 
     /// Whether the port is the scheme's own, which a token may write as an empty text.

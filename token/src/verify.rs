@@ -1,8 +1,7 @@
 //! Verification, in the order that fails closed: frame, key, signature, claims, request.
 
-use base64ct::{Base64UrlUnpadded, Encoding as _};
-
 use crate::{
+    base64url,
     claims::{Answer, Claims, Dialect, Minting, Odds, Replay, Scope},
     context::Request,
     dpop::ProofError,
@@ -251,5 +250,5 @@ pub(crate) fn decode(token: &str) -> Result<Vec<u8>, Refusal> {
             .unwrap_or(token),
         _ => token,
     };
-    Base64UrlUnpadded::decode_vec(unpadded).map_err(|_| Refusal::NotBase64Url)
+    base64url::decode(unpadded).ok_or(Refusal::NotBase64Url)
 }
