@@ -519,6 +519,15 @@ fn keys_made_at(desk: &Desk) -> i64 {
 }
 
 #[test]
+fn the_help_of_a_rotation_says_how_long_to_keep_a_key_and_what_retiring_means() {
+    let help = told(&selvedge(&["token", "rotate", "--help"]));
+    assert!(
+        help.contains("longest life of a token") && help.contains("every token of that key is"),
+        "{help}"
+    );
+}
+
+#[test]
 fn a_retired_key_is_out_at_once_and_the_last_one_stays() {
     let desk = Desk::new();
     let retire = |kid: &str| selvedge(&["token", "rotate", "--set", &desk.set, "--retire", kid]);

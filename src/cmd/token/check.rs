@@ -12,11 +12,6 @@ use super::{
 };
 use crate::failure::Failure;
 
-/// Says whether an edge with these keys would let a request in, and if not, why: exit code 0 or 1. What the flags do
-/// not say of the request is not known, and a claim that asks for it refuses.
-///
-/// With --jsonl it judges one request for each line of standard input, an object with `token`, `key`, `request` and
-/// `policy`, and prints `{"name", "verdict", "reason", "http"}` for each.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The token; `-` or nothing reads it from standard input, where no other user sees it

@@ -8,8 +8,6 @@ use serde_json::{Value, json};
 use super::{files, keys::Keys, notation, now, text_or_stdin};
 use crate::failure::Failure;
 
-/// Prints a line for the frame and one for each claim: key, name, value, and what it means. Nothing is checked but
-/// what --keys lets check: whether a key of yours signed it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The token; `-` or nothing reads it from standard input, where no other user sees it

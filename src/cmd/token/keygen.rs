@@ -9,8 +9,6 @@ use serde_json::{Value, json};
 use super::{elliptic_key, files, random};
 use crate::failure::Failure;
 
-/// Edges get the set, whoever mints gets the private key. Of ES256 the set holds the public half alone, so that no
-/// edge can mint; of every other algorithm it holds the secret itself.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]

@@ -9,7 +9,6 @@ use selvedge_token::{Exposure, inspect, lint, lint_claims};
 use super::{files, notation, text_or_stdin};
 use crate::failure::Failure;
 
-/// Prints a line for each warning, `CODE: what it is`; nothing where there is none.
 #[derive(Debug, clap::Args)]
 #[command(group(ArgGroup::new("subject").args(["token", "claims"])))]
 pub(crate) struct Args {

@@ -9,7 +9,6 @@ use selvedge_token::{EncryptionKey, Label, Minter, SigningKey, UnixMillis};
 use super::{files, hex, keys, lint, notation, now, random, seconds};
 use crate::failure::Failure;
 
-/// Prints the token alone on standard output. What an issuer should know of it goes to standard error, a line each.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Private JWK to sign with (`selvedge token keygen` makes one)

@@ -26,16 +26,40 @@ use crate::failure::Failure;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Make a key: a private JWK to mint with, and a JWK Set for edges
+    ///
+    /// Edges get the set, whoever mints gets the private key. Of ES256 the set holds the public half alone, so that no
+    /// edge can mint; of every other algorithm it holds the secret itself.
     Keygen(keygen::Args),
     /// Mint a Common Access Token and print it
+    ///
+    /// Prints the token alone on standard output. What an issuer should know of it goes to standard error, a line each.
     Mint(Box<mint::Args>),
     /// Explain each claim of a token in words
+    ///
+    /// Prints a line for the frame and one for each claim: key, name, value, and what it means. Nothing is checked but
+    /// what --keys lets check: whether a key of yours signed it.
     Inspect(inspect::Args),
     /// Judge requests by tokens, as an edge would
+    ///
+    /// Says whether an edge with these keys would let a request in, and if not, why: exit code 0 or 1. What the flags do
+    /// not say of the request is not known, and a claim that asks for it refuses.
+    ///
+    /// With --jsonl it judges one request for each line of standard input, an object with `token`, `key`, `request` and
+    /// `policy`, and prints `{"name", "verdict", "reason", "http"}` for each.
     Check(Box<check::Args>),
     /// Add a key to a set beside the old ones, or remove one at once
+    ///
+    /// Adds a key to a set, behind the ones that are there, and lets those of the same use end later.
+    ///
+    /// The old keys stay good for --keep: the longest life of a token that they signed, and the time for which an edge
+    /// renews it from there. Publish the new set to every edge first, then mint with the new key.
+    ///
+    /// With --retire a key is taken out at once. When the set is published, every token of that key is refused, also
+    /// those that an edge has let in before.
     Rotate(rotate::Args),
     /// Warn of what an issuer should know before a token goes out
+    ///
+    /// Prints a line for each warning, `CODE: what it is`; nothing where there is none.
     Lint(lint::Args),
 }
 

@@ -13,13 +13,6 @@ use super::{
 };
 use crate::failure::Failure;
 
-/// Adds a key to a set, behind the ones that are there, and lets those of the same use end later.
-///
-/// The old keys stay good for --keep: the longest life of a token that they signed, and the time for which an edge
-/// renews it from there. Publish the new set to every edge first, then mint with the new key.
-///
-/// With --retire a key is taken out at once. When the set is published, every token of that key is refused, also
-/// those that an edge has let in before.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The JWK Set of the edges; it is replaced as a whole, or not at all
