@@ -48,6 +48,17 @@ struct Candidate {
     lease: Option<Lease>,
 }
 
+/// What becomes of a request's candidates.
+#[derive(Debug)]
+pub(crate) enum Settled {
+    /// One of them admits the request.
+    Authorised(Authorised),
+    /// The first may not pass; these are left.
+    Next(Candidates),
+    /// None is left.
+    Refused(Problem),
+}
+
 /// Why a token was refused: what the viewer's answer and the operator's log are made of.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Refused {
@@ -117,18 +128,13 @@ impl Candidates {
         Plan { wants }
     }
 
-    /// Decides by the store's answers to [`plan`](Self::plan). `Err(Ok(_))` are the candidates that are left
-    /// when this one may not pass.
-    pub(crate) fn settle(
-        mut self,
-        standings: &[Standing],
-        edge: &Edge,
-        now: UnixMillis,
-    ) -> Result<Authorised, Result<Self, Problem>> {
+    /// Decides by the store's answers to [`plan`](Self::plan).
+    pub(crate) fn settle(mut self, standings: &[Standing], edge: &Edge, now: UnixMillis) -> Settled {
         if self.candidates.is_empty() {
-            return Err(Err(self.refused.map_or(Problem::TokenMissing, |refused| {
-                Problem::TokenRefused(Box::new(refused))
-            })));
+            let refused = self
+                .refused
+                .map(|refused| Problem::TokenRefused(Box::new(refused)));
+            return Settled::Refused(refused.unwrap_or(Problem::TokenMissing));
         }
         let Candidate {
             grant,
@@ -141,18 +147,18 @@ impl Candidates {
                 &mut self.refused,
                 Refused::authentic(refusal, grant.authentic, edge, now),
             );
-            return Err(Ok(self));
+            return Settled::Next(self);
         }
         if let Some(lease) = lease {
             let standing = standings.get(asked).copied().unwrap_or(Standing::Unknown);
             if !lease.is_granted(standing) {
-                return Err(Err(Problem::TooManyStreams(grant.authentic)));
+                return Settled::Refused(Problem::TooManyStreams(grant.authentic));
             }
             if standing == Standing::Clear {
                 edge.remember(&lease);
             }
         }
-        Ok(Authorised {
+        Settled::Authorised(Authorised {
             routed: self.routed,
             grant,
         })

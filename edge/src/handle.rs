@@ -12,7 +12,7 @@ use http::{HeaderValue, Method, Response, StatusCode, header};
 use selvedge_token::{Authentic, KeySetVersion, Refusal, Standing, UnixMillis, VerdictCache, Verifier};
 
 use crate::{
-    authorise::{Authorised, judge},
+    authorise::{Authorised, Settled, judge},
     compose::compose,
     cors,
     gather::plan,
@@ -186,9 +186,9 @@ impl Edge {
             };
             let standings: Vec<Standing> = answers.iter().map(Answer::standing).collect();
             match candidates.settle(&standings, self, visit.now) {
-                Ok(authorised) => return Ok(authorised),
-                Err(Ok(others)) => candidates = others,
-                Err(Err(problem)) => return Err(problem),
+                Settled::Authorised(authorised) => return Ok(authorised),
+                Settled::Next(others) => candidates = others,
+                Settled::Refused(problem) => return Err(problem),
             }
         }
     }
