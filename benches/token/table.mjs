@@ -64,6 +64,7 @@ for (const [label, name, peer] of [
   ['bare HMAC-SHA256 of as many bytes', 'bare HMAC-SHA256'],
   ['ES256, not seen before', 'unseen ES256', 'ES256'],
   ['bare p256 verification', 'bare p256'],
+  ['ES256, seen before', 'seen ES256'],
 ]) {
   console.log(
     row(
@@ -87,6 +88,14 @@ console.log(
     ratio('native', 'unseen ES256', 'bare p256'),
     ratio('wasm', 'unseen ES256', 'bare p256'),
     'at most 1.25 ×',
+  ),
+);
+console.log(
+  row(
+    'ES256 unseen / seen',
+    ratio('native', 'unseen ES256', 'seen ES256'),
+    ratio('wasm', 'unseen ES256', 'seen ES256'),
+    'at least 100 ×',
   ),
 );
 console.log(row('HS256 unseen, µs', number(hs256), '–', 'at most 2'));

@@ -4,7 +4,7 @@
 mod seal;
 mod world;
 
-pub use seal::{Frame, KEY, SECRET, entries, frame, is_well_formed, key, read_all, seal, text};
+pub use seal::{Frame, KEY, SECRET, entries, frame, is_well_formed, read_all, seal, text};
 pub use world::World;
 
 use ciborium::Value;

@@ -178,10 +178,3 @@ pub fn entries(payload: &[u8]) -> Vec<(&[u8], &[u8])> {
     }
     spans(payload).expect("claims are a map")
 }
-
-/// The key of a claim in its shortest form.
-pub fn key(label: i64) -> Vec<u8> {
-    let mut out = Vec::new();
-    ciborium::into_writer(&Value::from(label), &mut out).expect("writing to memory");
-    out
-}

@@ -1,6 +1,6 @@
 //! Our own way, and the bare work that no way can do without.
 
-use std::hint::black_box;
+use std::{hint::black_box, sync::Arc};
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -8,7 +8,7 @@ use p256::ecdsa::{
     Signature, SigningKey,
     signature::{Signer as _, Verifier as _},
 };
-use selvedge_token::{Jwk, KeySet, Policy, Request, RequestUri, Verifier};
+use selvedge_token::{Jwk, KeySet, Policy, Request, RequestUri, VerdictCache, Verifier};
 use sha2::Sha256;
 
 use crate::{
@@ -21,6 +21,7 @@ pub(crate) fn cases(turns: &mut Turns) {
     turns.add("bare HMAC-SHA256", bare_hmac());
     turns.add("unseen ES256", unseen(&elliptic().for_recipient(), es256()));
     turns.add("bare p256", bare_p256());
+    turns.add("seen ES256", seen(&elliptic().for_recipient(), es256()));
 }
 
 fn policy() -> Policy {
@@ -36,6 +37,26 @@ fn unseen(key: &Jwk, token: String) -> impl FnMut() + 'static {
     let uri = RequestUri::parse("https", HOST, PATH, None).unwrap();
     move || {
         let authentic = verifier.authenticate(black_box(&token)).unwrap();
+        let admission = verifier.admit(&authentic, &Request::new("GET", &uri), NOW);
+        let _ = black_box(admission.unwrap().settle(&[]).unwrap());
+    }
+}
+
+/// The same for a token that this instance has judged before: looked up and judged.
+fn seen(key: &Jwk, token: String) -> impl FnMut() + 'static {
+    let keys = KeySet::from_jwks([key]).unwrap();
+    let version = keys.version();
+    let verifier = Verifier::new(keys, policy());
+    let uri = RequestUri::parse("https", HOST, PATH, None).unwrap();
+    let mut cache = VerdictCache::default();
+    // Among as many as an instance meets.
+    let authentic = Arc::new(verifier.authenticate(&token).unwrap());
+    for other in 0..2_000 {
+        cache.insert(&format!("{token}{other}"), version, &authentic, NOW);
+    }
+    cache.insert(&token, version, &authentic, NOW);
+    move || {
+        let authentic = cache.get(black_box(&token), version, NOW).unwrap();
         let admission = verifier.admit(&authentic, &Request::new("GET", &uri), NOW);
         let _ = black_box(admission.unwrap().settle(&[]).unwrap());
     }
