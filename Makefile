@@ -40,6 +40,7 @@ demo:
 
 test: tools
 	cargo test --locked $(NATIVE)
+	cargo test --locked -p selvedge-token --all-features
 	cargo test --locked -p selvedge-edge-cloudflare --lib
 	cargo build --locked -p selvedge -p selvedge-encoder
 	@npm run --silent build:page
@@ -50,6 +51,8 @@ check:
 	@scripts/setup.sh check
 	cargo fmt --all --check
 	cargo clippy --locked $(NATIVE) --all-targets -- -D warnings
+	cargo clippy --locked -p selvedge-token --all-targets --all-features -- -D warnings
+	cargo clippy --locked -p selvedge-token --no-default-features -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps $(NATIVE)
 	@scripts/lint-wasm.sh
 	@scripts/deny.sh

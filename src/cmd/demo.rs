@@ -106,7 +106,7 @@ pub(crate) async fn run(args: Args, log_format: Option<LogFormat>) -> Result<(),
         ..Site::default()
     };
     let keys = serde_json::to_string(&JwkSet {
-        keys: vec![key.for_recipient()],
+        keys: vec![key.for_recipient(), token::session_key("demo-session")?],
     })
     .map_err(|error| Failure::run("the demo's keys", error))?;
     let edge = Edge::with_site(&keys, site).map_err(|error| Failure::run("the edge", error))?;
