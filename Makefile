@@ -42,6 +42,7 @@ test: tools
 	cargo test --locked $(NATIVE)
 	cargo test --locked -p selvedge-token --all-features
 	cargo test --locked -p selvedge-edge-cloudflare --lib
+	@scripts/fuzz.sh 100000
 	cargo build --locked -p selvedge -p selvedge-encoder
 	@npm run --silent build:page
 	@scripts/wasm.sh

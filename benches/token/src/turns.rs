@@ -11,23 +11,29 @@ const ROUNDS: usize = 40;
 /// Pieces of work to be measured against each other.
 #[derive(Default)]
 pub(crate) struct Turns {
-    cases: Vec<(&'static str, Box<dyn FnMut()>)>,
+    cases: Vec<Case>,
+}
+
+struct Case {
+    name: &'static str,
+    work: Box<dyn FnMut()>,
 }
 
 impl Turns {
     pub(crate) fn add(&mut self, name: &'static str, work: impl FnMut() + 'static) {
-        self.cases.push((name, Box::new(work)));
+        let work = Box::new(work);
+        self.cases.push(Case { name, work });
     }
 
     /// The name, the median and the least time of each in nanoseconds.
     pub(crate) fn run(mut self) -> Vec<(&'static str, f64, f64)> {
-        let batches: Vec<u32> = self.cases.iter_mut().map(|(_, work)| batch(work)).collect();
+        let batches: Vec<u32> = self.cases.iter_mut().map(Case::batch).collect();
         let mut times = vec![Vec::with_capacity(ROUNDS); self.cases.len()];
         for _ in 0..ROUNDS {
-            for ((work, batch), times) in self.cases.iter_mut().zip(&batches).zip(&mut times) {
+            for ((case, batch), times) in self.cases.iter_mut().zip(&batches).zip(&mut times) {
                 let started = Instant::now();
                 for _ in 0..*batch {
-                    work.1();
+                    (case.work)();
                 }
                 times.push(started.elapsed().as_secs_f64() * 1e9 / f64::from(*batch));
             }
@@ -35,21 +41,23 @@ impl Turns {
         self.cases
             .iter()
             .zip(&mut times)
-            .map(|((name, _), times)| {
+            .map(|(case, times)| {
                 times.sort_unstable_by(f64::total_cmp);
-                (*name, times[times.len() / 2], times[0])
+                (case.name, times[times.len() / 2], times[0])
             })
             .collect()
     }
 }
 
-/// Warms up, and says how often the work fits into a turn.
-fn batch(work: &mut Box<dyn FnMut()>) -> u32 {
-    let started = Instant::now();
-    let mut done = 0_u32;
-    while started.elapsed() < WARM_UP {
-        work();
-        done += 1;
+impl Case {
+    /// Warms up, and says how often the work fits into a turn.
+    fn batch(&mut self) -> u32 {
+        let started = Instant::now();
+        let mut done = 0_u32;
+        while started.elapsed() < WARM_UP {
+            (self.work)();
+            done += 1;
+        }
+        (f64::from(done) * TURN.as_secs_f64() / started.elapsed().as_secs_f64()).max(1.0) as u32
     }
-    (f64::from(done) * TURN.as_secs_f64() / started.elapsed().as_secs_f64()).max(1.0) as u32
 }
