@@ -10,6 +10,7 @@ use crate::{
     carrier::Carrier,
     fields::Fields,
     handle::Edge,
+    onward::begins_session,
     platform::{Plan, Want},
     problem::Problem,
     route::RoutedResource,
@@ -94,7 +95,11 @@ pub(crate) fn judge(edge: &Edge, routed: RoutedResource, visit: &Visit<'_>) -> C
         };
         match edge.verifier.admit(&authentic, &request, visit.now) {
             Ok(admission) => {
-                let lease = edge.lease(&authentic, token, visit.now);
+                // The stream that a request begins is the session's: what came before it is not watched.
+                let session = begins_session(edge, &routed, *carrier, &authentic, visit)
+                    .then(|| visit.entropy.session_id());
+                let session = session.as_ref().map(<[u8; 16]>::as_slice);
+                let lease = edge.lease(&authentic, token, session, visit.now);
                 let grant = Grant {
                     carrier: *carrier,
                     token: token.clone(),

@@ -86,8 +86,14 @@ impl Edge {
     }
 
     /// The lease on a stream that a token's request needs and that is not known to stand.
-    pub(crate) fn lease(&self, authentic: &Authentic, token: &str, now: UnixMillis) -> Option<Lease> {
-        let lease = Lease::of(self.site.streams?, authentic, token, now)?;
+    pub(crate) fn lease(
+        &self,
+        authentic: &Authentic,
+        token: &str,
+        session: Option<&[u8]>,
+        now: UnixMillis,
+    ) -> Option<Lease> {
+        let lease = Lease::of(self.site.streams?, authentic, token, session, now)?;
         (!unpoisoned(&self.leases).holds(&lease)).then_some(lease)
     }
 

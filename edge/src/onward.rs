@@ -7,7 +7,7 @@ use crate::{
     authorise::Authorised,
     carrier::{Carrier, token_path},
     handle::Edge,
-    route::Resource,
+    route::{Resource, RoutedResource},
     visit::Visit,
 };
 
@@ -141,12 +141,8 @@ fn location(authorised: &Authorised, token: &str) -> String {
 /// the path carries on by itself, but cannot be renewed there, is spent if it may be used once, and costs a
 /// signature's check at every instance: then a session token takes its place.
 fn root(edge: &Edge, authorised: &Authorised, key: Option<&SigningKey>, visit: &Visit<'_>) -> Option<String> {
-    let document = matches!(
-        authorised.routed.resource,
-        Resource::Playlist | Resource::Manifest
-    );
     let grant = &authorised.grant;
-    if !document || matches!(grant.carrier, Carrier::Header | Carrier::Cookie) {
+    if !leads_onward(&authorised.routed, grant.carrier) {
         return None;
     }
     let session = key.filter(|_| wants_exchange(&grant.authentic)).and_then(|key| {
@@ -161,6 +157,31 @@ fn root(edge: &Edge, authorised: &Authorised, key: Option<&SigningKey>, visit: &
         (None, Carrier::Query) => Some(token_path(&grant.token)),
         (None, _) => None,
     }
+}
+
+/// Whether the URIs of what is asked for are where a token that came so goes on.
+const fn leads_onward(routed: &RoutedResource, carrier: Carrier) -> bool {
+    matches!(routed.resource, Resource::Playlist | Resource::Manifest)
+        && matches!(carrier, Carrier::Query | Carrier::Path)
+}
+
+/// Whether an answer to this request will send the player on with a session token, whose `cti` is then
+/// [`session_id`](crate::Entropy::session_id).
+pub(crate) fn begins_session(
+    edge: &Edge,
+    routed: &RoutedResource,
+    carrier: Carrier,
+    authentic: &Authentic,
+    visit: &Visit<'_>,
+) -> bool {
+    let renewed_first = || {
+        let kind = authentic.claims().renewal.as_ref().and_then(|terms| terms.kind());
+        kind.and_then(|kind| way(kind, carrier)).is_some() && authentic.renewal(visit.now).is_some()
+    };
+    leads_onward(routed, carrier)
+        && wants_exchange(authentic)
+        && edge.verifier.keys().signing(visit.now).is_some()
+        && !renewed_first()
 }
 
 /// Whether a session token serves a player better than this one. A session token itself is as short and as cheap

@@ -6,7 +6,7 @@ mod scenario;
 
 use http::{Request, header};
 use scenario::{NOW, World, edge, key, send_through, session_key, signing_edge, text, visit_at};
-use selvedge_edge::{Handled, block_on};
+use selvedge_edge::{Entropy, Handled, Visit, block_on};
 use selvedge_token::{
     Algorithm, Component, KeySet, Match, Minter, NumericDate, Policy, Replay, SigningKey, UnixMillis,
     Verifier,
@@ -283,6 +283,34 @@ fn a_subject_has_as_many_streams_as_the_site_allows() {
         3,
         "a lease that was granted just now is not asked for again"
     );
+}
+
+#[test]
+fn a_session_and_the_request_that_begins_it_are_one_stream() {
+    let world = World::new();
+    let edge = signing_edge(r#"{"streams":{"limit":1,"grace_seconds":30}}"#);
+    let ticket = Minter::new()
+        .issuer("broadcaster")
+        .subject("household 12")
+        .token_id(b"ticket")
+        .mint(&SigningKey::from_jwk(&key()).unwrap())
+        .unwrap();
+    let get = |url: String, drawn: u8| {
+        let request = Request::get(url).body(()).unwrap();
+        let visit = Visit {
+            entropy: Entropy::new([drawn; 64]),
+            ..visit_at(&request, NOW)
+        };
+        block_on(edge.handle(&world, &visit))
+    };
+    let began = get(format!("https://e/live/news/index.m3u8?CAT={ticket}"), 1);
+    assert_eq!(began.record.onward, Some("path"));
+    let playlist = text(&began.response);
+    let session = playlist.split("/t/").nth(1).unwrap().split('/').next().unwrap();
+    let media = get(format!("https://e/t/{session}/live/news/v/0-1.m4s"), 2);
+    assert_eq!(media.response.status(), 200);
+    let second = get(format!("https://e/live/news/index.m3u8?CAT={ticket}"), 3);
+    assert_eq!(second.record.problem, Some("too-many-streams"));
 }
 
 #[test]
