@@ -17,6 +17,10 @@ const BACKEND: &str = "origin";
 pub(crate) struct World;
 
 /// A want on its way.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a handful a request, each moved once: a box costs more"
+)]
 enum Started {
     Origin(Result<(PendingRequest, Read), Unanswered>),
     Store(Asked),
