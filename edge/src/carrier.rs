@@ -92,12 +92,8 @@ impl Carried {
     }
 }
 
-/// Takes the tokens out of a request's headers and query. Returns them with the query that is left.
-pub(crate) fn take_tokens(
-    query: Option<&str>,
-    headers: &HeaderMap,
-    carriers: &Carriers,
-) -> (Carried, String) {
+/// Takes the tokens out of a request's headers and normalised query. Returns them with the query that is left.
+pub(crate) fn take_tokens(query: &str, headers: &HeaderMap, carriers: &Carriers) -> (Carried, String) {
     let mut carried = Carried::default();
     for name in carriers.header_names() {
         for value in headers
@@ -105,10 +101,12 @@ pub(crate) fn take_tokens(
             .iter()
             .filter_map(|value| value.to_str().ok())
         {
-            // Several fields of one name may arrive joined by commas (RFC 9110 §5.3); no token contains one.
-            value
-                .split(',')
-                .for_each(|token| carried.add(Carrier::Header, token.trim()));
+            // Several fields of one name may arrive joined by commas (RFC 9110 §5.3), and a renewed token with the
+            // parameters that its issuer wants behind it (`catr`). No token contains a comma or a semicolon.
+            for member in value.split(',') {
+                let token = member.split(';').next().unwrap_or_default();
+                carried.add(Carrier::Header, token.trim());
+            }
         }
     }
     for value in headers
@@ -123,18 +121,11 @@ pub(crate) fn take_tokens(
         }
     }
     let mut kept = String::new();
-    for pair in query
-        .unwrap_or_default()
-        .split('&')
-        .filter(|pair| !pair.is_empty())
-    {
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         if name.eq_ignore_ascii_case(TOKEN_PARAMETER) {
             // Padding may arrive escaped; nothing else of a token needs to be.
-            carried.add(
-                Carrier::Query,
-                value.trim_end_matches("%3D").trim_end_matches("%3d"),
-            );
+            carried.add(Carrier::Query, value.trim_end_matches("%3D"));
         } else {
             if !kept.is_empty() {
                 kept.push('&');
@@ -201,7 +192,7 @@ mod tests {
             "Cookie",
             HeaderValue::from_static("a=b; CTA-Common-Access-Token=c"),
         );
-        let (mut carried, query) = take_tokens(Some("a=1&CAT=q&b=2"), &headers, &Carriers::default());
+        let (mut carried, query) = take_tokens("a=1&CAT=q&b=2", &headers, &Carriers::default());
         let path = take_path_tokens("/t/p1/t/p2/live/x.m3u8", &mut carried);
         let order: Vec<_> = carried
             .tokens
@@ -245,7 +236,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert("common-access-token", HeaderValue::from_static("h"));
         headers.insert("cookie", HeaderValue::from_static("CAT2=c"));
-        let found = |carriers: &Carriers| take_tokens(None, &headers, carriers).0.tokens;
+        let found = |carriers: &Carriers| take_tokens("", &headers, carriers).0.tokens;
         assert_eq!(
             found(&carriers),
             [(Carrier::Header, "h".into()), (Carrier::Cookie, "c".into())]
@@ -259,7 +250,7 @@ mod tests {
             a in "[A-Za-z0-9_-]{1,40}", b in "[A-Za-z0-9_-]{1,40}", rest in "/[a-su-z0-9/]{1,30}", query in "([a-z]=[0-9]&){0,3}",
         ) {
             let strip = |token: &str| {
-                let (mut carried, query) = take_tokens(Some(&format!("{query}CAT={token}")), &HeaderMap::new(), &Carriers::default());
+                let (mut carried, query) = take_tokens(&format!("{query}CAT={token}"), &HeaderMap::new(), &Carriers::default());
                 let path = format!("/t/{token}{rest}");
                 (take_path_tokens(&path, &mut carried).to_owned(), query)
             };

@@ -18,12 +18,15 @@ impl Headers for Fields<'_> {
         if self.carriers.is_header(name) {
             return None;
         }
+        let is_cookies = name == header::COOKIE.as_str();
+        // HTTP/2 cuts the one field of cookies into lines, which belong together as they were (RFC 9113 §8.2.3).
+        let between = if is_cookies { "; " } else { ", " };
         let mut lines = self.headers.get_all(name).iter();
         let first = lines.next()?.to_str().ok()?;
         let joined = lines.try_fold(Cow::Borrowed(first), |joined, line| {
-            Some(joined + ", " + line.to_str().ok()?)
+            Some(joined + between + line.to_str().ok()?)
         })?;
-        if name == header::COOKIE.as_str() {
+        if is_cookies {
             return Some(Cow::Owned(self.without_tokens(&joined)));
         }
         Some(joined)
@@ -32,7 +35,7 @@ impl Headers for Fields<'_> {
 
 impl Fields<'_> {
     fn without_tokens(&self, cookies: &str) -> String {
-        let kept = cookies.split("; ").filter(|pair| {
+        let kept = cookies.split(';').map(str::trim).filter(|pair| {
             let (name, _) = pair.split_once('=').unwrap_or((pair, ""));
             !self.carriers.is_cookie(name.trim())
         });
@@ -65,5 +68,26 @@ mod tests {
         assert_eq!(fields.combined("cookie").unwrap(), "a=1; b=2");
         assert_eq!(fields.combined("cta-common-access-token"), None);
         assert_eq!(fields.combined("absent"), None);
+    }
+
+    #[test]
+    fn a_token_among_cookies_is_not_seen_however_they_are_written() {
+        let carriers = Carriers::default();
+        for lines in [
+            ["a=1;CTA-Common-Access-Token=secret;b=2", "c=3"],
+            // As HTTP/2 cuts them.
+            ["a=1", "CTA-Common-Access-Token=secret"],
+        ] {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append("cookie", HeaderValue::from_static(line));
+            }
+            let fields = Fields {
+                headers: &headers,
+                carriers: &carriers,
+            };
+            let seen = fields.combined("cookie").unwrap();
+            assert!(seen.starts_with("a=1") && !seen.contains("secret"), "{seen}");
+        }
     }
 }

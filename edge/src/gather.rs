@@ -18,15 +18,18 @@ pub(crate) fn plan(authorised: &Authorised, onward: &Onward, viewer: &HeaderMap)
     let mut headers = HeaderMap::new();
     // Hosts differ in what they accept by themselves, and an encoded document cannot be rewritten.
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    let read = if onward.root.is_some() && authorised.routed.method == Method::GET {
-        // Read and changed on its way. What is stored of it is not what the viewer has: no conditions, no ranges.
-        Read::Bytes { limit: MAX_DOCUMENT }
-    } else {
+    // A document that is changed on its way is not what is stored of it: no conditions, no ranges.
+    let changes = onward.root.is_some();
+    if !changes {
         for name in &PASSED_ON {
             if let Some(value) = viewer.get(name) {
                 headers.insert(name.clone(), value.clone());
             }
         }
+    }
+    let read = if changes && routed.method == Method::GET {
+        Read::Bytes { limit: MAX_DOCUMENT }
+    } else {
         Read::Handle
     };
     let query = origin_query(routed.uri.query());

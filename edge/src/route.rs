@@ -81,7 +81,6 @@ pub(crate) fn route(request: &Request<()>, carriers: &Carriers) -> Result<Routed
     if uri.path().len() + query.map_or(0, |query| query.len() + 1) > MAX_URL {
         return Err(Problem::UrlTooLong);
     }
-    let (mut carried, query) = take_tokens(query, request.headers(), carriers);
     let host = request
         .headers()
         .get(header::HOST)
@@ -92,10 +91,12 @@ pub(crate) fn route(request: &Request<()>, carriers: &Carriers) -> Result<Routed
         .or(host)
         .unwrap_or_default();
     let scheme = uri.scheme_str().unwrap_or("https");
-    let read =
-        |path: &str| RequestUri::parse(scheme, authority, path, Some(&query)).map_err(Problem::MalformedUrl);
-    // Tokens are looked for in the path as it will be judged, or one behind an escape would go on.
-    let whole = read(uri.path())?;
+    let read = |path: &str, query: Option<&str>| {
+        RequestUri::parse(scheme, authority, path, query).map_err(Problem::MalformedUrl)
+    };
+    // Tokens are looked for in the URL as it will be judged, or one behind an escape would go on.
+    let whole = read(uri.path(), query)?;
+    let (mut carried, query) = take_tokens(whole.query(), request.headers(), carriers);
     let path = take_path_tokens(whole.path(), &mut carried);
     // A manifest's relative link to the clock leads below the token; neither needs one.
     match path {
@@ -104,7 +105,7 @@ pub(crate) fn route(request: &Request<()>, carriers: &Carriers) -> Result<Routed
         _ if path.contains("//") => return Err(Problem::UnknownPath),
         _ => {}
     }
-    let uri = read(path)?;
+    let uri = read(path, Some(&query))?;
     let resource = Resource::of(uri.path()).ok_or(Problem::UnknownPath)?;
     Ok(Routed::Resource(RoutedResource {
         method: method.clone(),

@@ -237,3 +237,37 @@ fn the_decision_is_shown_only_where_the_site_says_so() {
         r#"route;desc="playlist", token;desc="path", kid;desc="scenario", origin;desc="200""#
     );
 }
+
+#[test]
+fn a_head_of_a_document_asks_as_its_get_does() {
+    let world = World::new();
+    let url = format!("https://e/live/news/index.m3u8?CAT={}", token());
+    let request = Request::head(url)
+        .header("Range", "bytes=0-1")
+        .header("If-None-Match", "\"1\"");
+    let handled = send(&world, request);
+    assert!(!handled.response.headers().contains_key(header::ETAG));
+    let asked = world.asked.borrow();
+    let names: Vec<_> = asked[0].headers.keys().map(|name| name.as_str()).collect();
+    assert_eq!(names, ["accept-encoding"]);
+}
+
+#[test]
+fn a_token_behind_an_escape_in_the_query_is_one() {
+    let token = token();
+    let escaped = format!("%{:02x}{}", token.as_bytes()[0], &token[1..]);
+    for query in [format!("%43AT={token}"), format!("c%61t={escaped}")] {
+        let world = World::new();
+        let handled = get(&world, &format!("/live/news/index.m3u8?{query}"));
+        assert_eq!(handled.record.token, Some("query"), "{query}");
+        assert!(text(&handled.response).contains(&format!("/t/{token}/")));
+    }
+}
+
+#[test]
+fn parameters_behind_a_token_in_a_header_are_no_part_of_it() {
+    let world = World::new();
+    let value = format!("{}; path=/live", token());
+    let request = Request::get("https://e/live/news/index.m3u8").header("CTA-Common-Access-Token", value);
+    assert_eq!(send(&world, request).response.status(), 200);
+}
