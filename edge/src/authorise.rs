@@ -3,18 +3,17 @@
 use std::sync::Arc;
 
 use selvedge_token::{
-    Admission, Answer as ConsequenceAnswer, Authentic, Class, Minting, Refusal, Request, Standing, UnixMillis,
+    Admission, Answer as ConsequenceAnswer, Authentic, Class, Minting, Refusal, RenewalKind, Request,
+    Standing, UnixMillis,
 };
 
 use crate::{
     carrier::Carrier,
     fields::Fields,
     handle::Edge,
-    onward::begins_session,
     platform::{Plan, Want},
     problem::Problem,
     route::RoutedResource,
-    streams::Lease,
     visit::Visit,
 };
 
@@ -46,7 +45,6 @@ pub(crate) struct Candidates {
 struct Candidate {
     grant: Grant,
     admission: Admission,
-    lease: Option<Lease>,
 }
 
 /// What becomes of a request's candidates.
@@ -95,21 +93,12 @@ pub(crate) fn judge(edge: &Edge, routed: RoutedResource, visit: &Visit<'_>) -> C
         };
         match edge.verifier.admit(&authentic, &request, visit.now) {
             Ok(admission) => {
-                // The stream that a request begins is the session's: what came before it is not watched.
-                let session = begins_session(edge, &routed, *carrier, &authentic, visit)
-                    .then(|| visit.entropy.session_id());
-                let session = session.as_ref().map(<[u8; 16]>::as_slice);
-                let lease = edge.lease(&authentic, token, session, visit.now);
                 let grant = Grant {
                     carrier: *carrier,
                     token: token.clone(),
                     authentic,
                 };
-                found.push(Candidate {
-                    grant,
-                    admission,
-                    lease,
-                });
+                found.push(Candidate { grant, admission });
             }
             Err(refusal) => keep_closer(
                 &mut refused,
@@ -117,8 +106,12 @@ pub(crate) fn judge(edge: &Edge, routed: RoutedResource, visit: &Visit<'_>) -> C
             ),
         }
     }
-    // A token that asks nothing of a store goes before one that is used up by asking.
-    found.sort_by_key(|candidate| candidate.admission.requests().len());
+    // A token that asks nothing of a store goes before one that is used up by asking; and one that is due for a
+    // redirect after the one that the redirect led to, which a header or a cookie with the old one comes along with.
+    found.sort_by_key(|candidate| {
+        let asks = candidate.admission.requests().len();
+        (asks, candidate.is_due_for_redirect(visit.now))
+    });
     Candidates {
         routed,
         candidates: found,
@@ -141,27 +134,13 @@ impl Candidates {
                 .map(|refused| Problem::TokenRefused(Box::new(refused)));
             return Settled::Refused(refused.unwrap_or(Problem::TokenMissing));
         }
-        let Candidate {
-            grant,
-            admission,
-            lease,
-        } = self.candidates.remove(0);
-        let asked = admission.requests().len();
+        let Candidate { grant, admission } = self.candidates.remove(0);
         if let Err(refusal) = admission.settle(standings) {
             keep_closer(
                 &mut self.refused,
                 Refused::authentic(refusal, grant.authentic, edge, now),
             );
             return Settled::Next(self);
-        }
-        if let Some(lease) = lease {
-            let standing = standings.get(asked).copied().unwrap_or(Standing::Unknown);
-            if !lease.is_granted(standing) {
-                return Settled::Refused(Problem::TooManyStreams(grant.authentic));
-            }
-            if standing == Standing::Clear {
-                edge.remember(&lease);
-            }
         }
         Settled::Authorised(Authorised {
             routed: self.routed,
@@ -172,9 +151,14 @@ impl Candidates {
 
 impl Candidate {
     fn wants(&self) -> Vec<Want> {
-        let of_token = self.admission.requests().cloned();
-        let of_stream = self.lease.as_ref().map(Lease::request);
-        of_token.chain(of_stream).map(Want::Store).collect()
+        self.admission.requests().cloned().map(Want::Store).collect()
+    }
+
+    fn is_due_for_redirect(&self, now: UnixMillis) -> bool {
+        let claims = self.grant.authentic.claims();
+        claims.renewal.as_ref().is_some_and(|terms| {
+            terms.kind() == Some(RenewalKind::Redirect) && terms.renewed_until(claims.expires, now).is_some()
+        })
     }
 }
 

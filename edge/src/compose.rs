@@ -1,11 +1,13 @@
 //! Compose and write: from what was gathered to what the viewer gets.
 
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use selvedge_token::Replay;
 
 use crate::{
     authorise::Authorised,
+    carrier::token_path,
     dash, hls,
-    onward::Onward,
+    onward::{Onward, Root},
     platform::{Answer, Body, OriginResponse, Unanswered},
     problem::Problem,
     reroot::Reroot,
@@ -69,7 +71,7 @@ fn pass<B>(
     let caching = viewer_caching(origin.status, headers.get(header::CACHE_CONTROL));
     headers.insert(header::CACHE_CONTROL, caching);
     let mut body = origin.body;
-    if let Some(root) = onward.root.as_deref().filter(|_| origin.status == StatusCode::OK) {
+    if let Some(root) = onward.root.as_ref().filter(|_| origin.status == StatusCode::OK) {
         // These speak of the origin's bytes; for a HEAD, the length of ours is not known.
         for name in [header::CONTENT_LENGTH, header::ETAG, header::LAST_MODIFIED] {
             headers.remove(name);
@@ -80,12 +82,14 @@ fn pass<B>(
             body = Body::Bytes(rewritten);
         }
     }
-    if let Some((name, value)) = &onward.field {
-        // Whoever kept this answer would hand the token on.
+    if onward.field.is_some() || matches!(onward.root, Some(Root::Session(_))) {
+        // Whoever kept this answer would hand the new token on, to others or beyond its end.
         headers.insert(
             header::CACHE_CONTROL,
             HeaderValue::from_static("private, no-store"),
         );
+    }
+    if let Some((name, value)) = &onward.field {
         headers.insert(name, value.clone());
     }
     let mut response = Response::new(body);
@@ -94,9 +98,23 @@ fn pass<B>(
     Ok(response)
 }
 
-fn rewrite(authorised: &Authorised, root: &str, document: &[u8]) -> Result<Vec<u8>, Problem> {
+fn rewrite(authorised: &Authorised, root: &Root, document: &[u8]) -> Result<Vec<u8>, Problem> {
     let document = core::str::from_utf8(document)
         .map_err(|_| Problem::OriginDocument("a document that is not UTF-8"))?;
+    let grant = &authorised.grant;
+    let same;
+    let root = match root {
+        // Its URL is loaded again and again, and a session for each time would give each segment as many names.
+        Root::Session(_)
+            if authorised.routed.resource == Resource::Playlist
+                && hls::is_reloaded(document)
+                && grant.authentic.claims().replay != Replay::Prohibited =>
+        {
+            same = token_path(&grant.token);
+            &same
+        }
+        Root::Session(root) | Root::Same(root) => root,
+    };
     let reroot = Reroot::new(root, authorised.routed.uri.path());
     Ok(match authorised.routed.resource {
         Resource::Playlist => hls::reroot(document, &reroot),

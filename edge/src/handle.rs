@@ -12,13 +12,13 @@ use http::{HeaderValue, Method, Response, StatusCode, header};
 use selvedge_token::{Authentic, KeySetVersion, Refusal, Standing, UnixMillis, VerdictCache, Verifier};
 
 use crate::{
-    authorise::{Authorised, Settled, judge},
+    authorise::{Authorised, Grant, Settled, judge},
     compose::compose,
     cors,
     gather::plan,
     limits::{MAX_VERDICT_BYTES, MAX_VERDICTS},
     onward::onward,
-    platform::{Answer, Body, Platform},
+    platform::{Answer, Body, Plan, Platform, Want},
     problem::Problem,
     record::Record,
     route::{Routed, RoutedResource, route},
@@ -85,22 +85,6 @@ impl Edge {
         Ok(authentic)
     }
 
-    /// The lease on a stream that a token's request needs and that is not known to stand.
-    pub(crate) fn lease(
-        &self,
-        authentic: &Authentic,
-        token: &str,
-        session: Option<&[u8]>,
-        now: UnixMillis,
-    ) -> Option<Lease> {
-        let lease = Lease::of(self.site.streams?, authentic, token, session, now)?;
-        (!unpoisoned(&self.leases).holds(&lease)).then_some(lease)
-    }
-
-    pub(crate) fn remember(&self, lease: &Lease) {
-        unpoisoned(&self.leases).remember(lease);
-    }
-
     /// Answers a request.
     pub async fn handle<P: Platform>(&self, platform: &P, visit: &Visit<'_>) -> Handled<P::Body> {
         let request = visit.request;
@@ -161,6 +145,9 @@ impl Edge {
         record.admitted(&authorised.grant);
 
         let onward = onward(self, &authorised, visit);
+        if !onward.leads_to_another() {
+            self.lease(platform, &authorised.grant, visit.now).await?;
+        }
         record.onward = onward.name();
         if let Some((status, location)) = onward.redirect {
             return Ok(redirect(status, location));
@@ -197,6 +184,29 @@ impl Edge {
                 Settled::Refused(problem) => return Err(problem),
             }
         }
+    }
+
+    /// Renews the lease on the stream that a request belongs to, unless it is known to stand. It is asked for when
+    /// all else admits: a request that is refused must take nobody's place.
+    async fn lease<P: Platform>(&self, platform: &P, grant: &Grant, now: UnixMillis) -> Result<(), Problem> {
+        let lease = self
+            .site
+            .streams
+            .and_then(|rules| Lease::of(rules, &grant.authentic, &grant.token, now))
+            .filter(|lease| !unpoisoned(&self.leases).holds(lease));
+        let Some(lease) = lease else { return Ok(()) };
+        let plan = Plan {
+            wants: vec![Want::Store(lease.request())],
+        };
+        let answers = platform.gather(plan).await;
+        let standing = answers.first().map_or(Standing::Unknown, Answer::standing);
+        if !lease.is_granted(standing) {
+            return Err(Problem::TooManyStreams(Arc::clone(&grant.authentic)));
+        }
+        if standing == Standing::Clear {
+            unpoisoned(&self.leases).remember(&lease);
+        }
+        Ok(())
     }
 }
 

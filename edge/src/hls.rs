@@ -22,6 +22,13 @@ pub(crate) fn reroot(playlist: &str, reroot: &Reroot<'_>) -> String {
     out
 }
 
+/// Whether this is a playlist that grows and is therefore loaded again: a media playlist (RFC 8216bis §4.4.3.1) that
+/// has not ended.
+pub(crate) fn is_reloaded(playlist: &str) -> bool {
+    let has = |tag| playlist.lines().any(|line| line.starts_with(tag));
+    has("#EXT-X-TARGETDURATION") && !has("#EXT-X-ENDLIST")
+}
+
 /// Copies a tag, moving the value of each attribute named `URI`. Quoted values are stepped over whole, so that a
 /// comma or a `URI=` inside one is no attribute.
 fn reroot_attributes(out: &mut String, tag: &str, reroot: &Reroot<'_>) {

@@ -7,22 +7,37 @@ use crate::{
     authorise::Authorised,
     carrier::{Carrier, token_path},
     handle::Edge,
-    route::{Resource, RoutedResource},
+    route::Resource,
     visit::Visit,
 };
 
 /// How a viewer goes on.
 #[derive(Debug, Default)]
 pub(crate) struct Onward {
-    /// The root that the document's URIs are moved below: `/t/<token>`.
-    pub(crate) root: Option<String>,
+    /// The root that the document's URIs are moved below.
+    pub(crate) root: Option<Root>,
     /// The field that hands over a renewed token.
     pub(crate) field: Option<(HeaderName, HeaderValue)>,
     /// Where the viewer is sent for the same thing, with a renewed token.
     pub(crate) redirect: Option<(StatusCode, HeaderValue)>,
 }
 
+/// The root of a document's URIs: `/t/<token>`.
+#[derive(Debug)]
+pub(crate) enum Root {
+    /// Of the token that came.
+    Same(String),
+    /// Of a session token.
+    Session(String),
+}
+
 impl Onward {
+    /// Whether the viewer goes on with another token, whose requests are the ones of its stream: a document that is
+    /// loaded again, or that nobody plays, is none.
+    pub(crate) const fn leads_to_another(&self) -> bool {
+        self.redirect.is_some() || matches!(self.root, Some(Root::Session(_)))
+    }
+
     /// The word in the log for what was done.
     pub(crate) fn name(&self) -> Option<&'static str> {
         match self {
@@ -46,13 +61,17 @@ fn is_cookie(name: &HeaderName) -> bool {
 /// Decides how an authorised request's viewer goes on.
 pub(crate) fn onward(edge: &Edge, authorised: &Authorised, visit: &Visit<'_>) -> Onward {
     let key = edge.verifier.keys().signing(visit.now);
-    let renewed = key.and_then(|key| renew(authorised, key, visit));
-    match renewed {
-        Some(onward) => onward,
-        None => Onward {
-            root: root(edge, authorised, key, visit),
-            ..Onward::default()
-        },
+    let onward = key
+        .and_then(|key| renew(authorised, key, visit))
+        .unwrap_or_default();
+    if onward.redirect.is_some() {
+        return onward;
+    }
+    // A document leads onward by its URIs also where a renewed token goes another way: a player that has the old one
+    // in the URL may see neither headers nor cookies.
+    Onward {
+        root: root(edge, authorised, key, visit),
+        ..onward
     }
 }
 
@@ -80,7 +99,11 @@ fn renew(authorised: &Authorised, key: &SigningKey, visit: &Visit<'_>) -> Option
             })
         }
         // A redirect that would be followed by another would never end.
-        Way::Redirect if authorised.routed.method == Method::GET && !terms.is_always_due() => {
+        Way::Redirect
+            if authorised.routed.method == Method::GET
+                && !terms.is_always_due()
+                && !was_redirected(authorised) =>
+        {
             let status = StatusCode::from_u16(terms.redirect_status()?).ok()?;
             let location = HeaderValue::try_from(location(authorised, &token)).ok()?;
             Some(Onward {
@@ -124,6 +147,14 @@ fn set_cookie(terms: &RenewalTerms, token: &str, authorised: &Authorised) -> Opt
     Some(format!("{cookie}; Path=/; HttpOnly; SameSite=Lax{secure}"))
 }
 
+/// Whether a token in a header or a cookie admitted although a redirect has put another one into the URL, which then
+/// does not admit. Where a proof of possession is for the old one, no redirect will change that.
+fn was_redirected(authorised: &Authorised) -> bool {
+    let in_field = matches!(authorised.grant.carrier, Carrier::Header | Carrier::Cookie);
+    let mut tokens = authorised.routed.carried.tokens.iter();
+    in_field && tokens.any(|(carrier, _)| *carrier == Carrier::Query)
+}
+
 /// The URL of the same thing with another token, in the path where it stood there, else in the query.
 fn location(authorised: &Authorised, token: &str) -> String {
     let uri = &authorised.routed.uri;
@@ -140,9 +171,13 @@ fn location(authorised: &Authorised, token: &str) -> String {
 /// The root that a document's URIs are to lead below. A token in the query is lost on every relative URI; one in
 /// the path carries on by itself, but cannot be renewed there, is spent if it may be used once, and costs a
 /// signature's check at every instance: then a session token takes its place.
-fn root(edge: &Edge, authorised: &Authorised, key: Option<&SigningKey>, visit: &Visit<'_>) -> Option<String> {
+fn root(edge: &Edge, authorised: &Authorised, key: Option<&SigningKey>, visit: &Visit<'_>) -> Option<Root> {
+    let document = matches!(
+        authorised.routed.resource,
+        Resource::Playlist | Resource::Manifest
+    );
     let grant = &authorised.grant;
-    if !leads_onward(&authorised.routed, grant.carrier) {
+    if !document || matches!(grant.carrier, Carrier::Header | Carrier::Cookie) {
         return None;
     }
     let session = key.filter(|_| wants_exchange(&grant.authentic)).and_then(|key| {
@@ -153,35 +188,10 @@ fn root(edge: &Edge, authorised: &Authorised, key: Option<&SigningKey>, visit: &
         session.sign(key).ok()
     });
     match (session, grant.carrier) {
-        (Some(session), _) => Some(token_path(&session)),
-        (None, Carrier::Query) => Some(token_path(&grant.token)),
+        (Some(session), _) => Some(Root::Session(token_path(&session))),
+        (None, Carrier::Query) => Some(Root::Same(token_path(&grant.token))),
         (None, _) => None,
     }
-}
-
-/// Whether the URIs of what is asked for are where a token that came so goes on.
-const fn leads_onward(routed: &RoutedResource, carrier: Carrier) -> bool {
-    matches!(routed.resource, Resource::Playlist | Resource::Manifest)
-        && matches!(carrier, Carrier::Query | Carrier::Path)
-}
-
-/// Whether an answer to this request will send the player on with a session token, whose `cti` is then
-/// [`session_id`](crate::Entropy::session_id).
-pub(crate) fn begins_session(
-    edge: &Edge,
-    routed: &RoutedResource,
-    carrier: Carrier,
-    authentic: &Authentic,
-    visit: &Visit<'_>,
-) -> bool {
-    let renewed_first = || {
-        let kind = authentic.claims().renewal.as_ref().and_then(|terms| terms.kind());
-        kind.and_then(|kind| way(kind, carrier)).is_some() && authentic.renewal(visit.now).is_some()
-    };
-    leads_onward(routed, carrier)
-        && wants_exchange(authentic)
-        && edge.verifier.keys().signing(visit.now).is_some()
-        && !renewed_first()
 }
 
 /// Whether a session token serves a player better than this one. A session token itself is as short and as cheap

@@ -29,19 +29,17 @@ pub(crate) struct Lease {
 
 impl Lease {
     /// The lease that a request of this token's needs; `None` where the token names no subject. Its stream is
-    /// `session` where the request begins one, which is the `cti` that the session's token will have; else the
-    /// token's `cti`, or the token itself.
+    /// its `cti`, which an exchange makes anew for each session, or the token itself.
     pub(crate) fn of(
         rules: StreamRules,
         authentic: &Authentic,
         token: &str,
-        session: Option<&[u8]>,
         now: UnixMillis,
     ) -> Option<Self> {
         let claims = authentic.claims();
         let subject = claims.subject.as_deref()?;
         let issuer = claims.issuer.as_deref().unwrap_or_default();
-        let stream = match session.or(claims.token_id.as_deref()) {
+        let stream = match &claims.token_id {
             Some(id) => StoreKey::new("stream", &[b"cti", id]),
             None => StoreKey::new("stream", &[b"token", token.as_bytes()]),
         };

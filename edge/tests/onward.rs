@@ -310,7 +310,12 @@ fn a_session_and_the_request_that_begins_it_are_one_stream() {
     let media = get(format!("https://e/t/{session}/live/news/v/0-1.m4s"), 2);
     assert_eq!(media.response.status(), 200);
     let second = get(format!("https://e/live/news/index.m3u8?CAT={ticket}"), 3);
-    assert_eq!(second.record.problem, Some("too-many-streams"));
+    assert_eq!(second.response.status(), 200, "a document by itself is no stream");
+    let other = session_in(&text(&second.response));
+    let refused = get(format!("https://e/t/{other}/live/news/v/0-1.m4s"), 4);
+    assert_eq!(refused.record.problem, Some("too-many-streams"));
+    let first = get(format!("https://e/t/{session}/live/news/v/0-1.m4s"), 5);
+    assert_eq!(first.response.status(), 200);
 }
 
 #[test]
@@ -336,4 +341,115 @@ fn a_refusal_is_answered_as_the_token_itself_asks() {
     assert_eq!(headers[header::LOCATION], "https://shop.example/renew");
     assert_eq!(headers[header::CACHE_CONTROL], "private, no-store");
     assert_eq!(handled.record.reason, Some("expired"));
+}
+
+/// A token for one playback of a subject's.
+fn of_household(id: &[u8]) -> Minter {
+    Minter::new()
+        .issuer("broadcaster")
+        .subject("household 12")
+        .token_id(id)
+        .expires_at(NOW.plus_seconds(3600))
+}
+
+fn session_in(document: &str) -> String {
+    document
+        .split("/t/")
+        .nth(1)
+        .unwrap()
+        .split('/')
+        .next()
+        .unwrap()
+        .to_owned()
+}
+
+#[test]
+fn a_refused_token_takes_nobodys_place_among_the_streams() {
+    let world = World::new();
+    let edge = signing_edge(r#"{"streams":{"limit":1}}"#);
+    let ticket = of_household(b"seat 7")
+        .claim(308, 1)
+        .mint(&SigningKey::from_jwk(&key()).unwrap())
+        .unwrap();
+    let get = |url: String| send_through(&edge, &world, Request::get(url));
+    let opened = get(format!("https://e/live/news/index.m3u8?CAT={ticket}"));
+    assert_eq!(opened.response.status(), 200);
+    let replayed = get(format!("https://e/t/{ticket}/live/news/v/0-1.m4s"));
+    assert_eq!(replayed.record.reason, Some("replayed"));
+    let session = session_in(&text(&opened.response));
+    let media = get(format!("https://e/t/{session}/live/news/v/0-1.m4s"));
+    assert_eq!(media.response.status(), 200);
+}
+
+#[test]
+fn a_token_in_the_query_leads_onward_although_its_renewal_goes_another_way() {
+    for kind in [1, 2] {
+        let world = World::new();
+        let url = format!("https://e/live/news/index.m3u8?CAT={}", renewable(kind));
+        let handled = at(SHORT - 5, &world, Request::get(url));
+        let name = if kind == 1 {
+            "set-cookie"
+        } else {
+            "cta-common-access-token"
+        };
+        assert!(handled.response.headers().contains_key(name), "type {kind}");
+        read(&session_in(&text(&handled.response)));
+    }
+}
+
+#[test]
+fn a_renewal_by_redirect_ends_where_the_old_token_still_comes_along() {
+    let world = World::new();
+    for carrier in ["CTA-Common-Access-Token", "Cookie"] {
+        let mut url = "https://e/live/news/index.m3u8".to_owned();
+        let value = match carrier {
+            "Cookie" => format!("CTA-Common-Access-Token={}", renewable(3)),
+            _ => renewable(3),
+        };
+        let ask = |url: &str| at(SHORT - 5, &world, Request::get(url).header(carrier, &value));
+        let first = ask(&url);
+        assert_eq!(first.response.status(), 302);
+        url = format!(
+            "https://e{}",
+            first.response.headers()[header::LOCATION].to_str().unwrap()
+        );
+        let second = ask(&url);
+        assert_eq!(second.response.status(), 200, "{carrier}");
+        assert_eq!(second.record.token, Some("query"), "the new one counts");
+    }
+}
+
+#[test]
+fn a_document_that_holds_a_new_token_is_kept_by_nobody() {
+    let world = World::new();
+    let headers = |url: String| at(0, &world, Request::get(url)).response.headers().clone();
+    for document in ["index.m3u8", "manifest.mpd"] {
+        let exchanged = headers(format!("https://e/live/news/{document}?CAT={}", renewable(0)));
+        assert_eq!(exchanged[header::CACHE_CONTROL], "private, no-store");
+    }
+}
+
+#[test]
+fn a_live_media_playlist_names_the_same_segments_at_each_reload() {
+    let mut world = World::new();
+    let live = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:1.92,\n0-1.m4s\n";
+    world.put("/live/news/v/index.m3u8", "max-age=1", live);
+    let token = renewable(0);
+    let load = |world: &World, url: &str| text(&at(0, world, Request::get(url)).response);
+    for url in [
+        format!("https://e/live/news/v/index.m3u8?CAT={token}"),
+        format!("https://e/t/{token}/live/news/v/index.m3u8"),
+    ] {
+        assert!(load(&world, &url).contains(&format!("\n/t/{token}/live/news/v/0-1.m4s")));
+    }
+    // What is loaded once goes on in a session.
+    world.put(
+        "/live/news/v/index.m3u8",
+        "max-age=1",
+        &format!("{live}#EXT-X-ENDLIST\n"),
+    );
+    read(&session_in(&load(
+        &world,
+        &format!("https://e/t/{token}/live/news/v/index.m3u8"),
+    )));
 }
