@@ -44,8 +44,8 @@ const cases = {
   },
 };
 
-const TURN_MS = 20;
-const ROUNDS = 20;
+const TURN_MS = 4;
+const ROUNDS = 60;
 
 async function time(work, count) {
   const started = process.hrtime.bigint();
