@@ -45,7 +45,7 @@ const cases = {
 };
 
 const TURN_MS = 4;
-const ROUNDS = 60;
+const ROUNDS = 40;
 
 async function time(work, count) {
   const started = process.hrtime.bigint();
