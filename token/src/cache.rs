@@ -14,8 +14,9 @@ use crate::{
 
 /// Authentic tokens by their text, so that a signature is checked once and not for each segment.
 ///
-/// Only what [`Verifier::authenticate`](crate::Verifier::authenticate) concludes is kept, which depends on the
-/// text and the keys alone; [`Verifier::admit`](crate::Verifier::admit) runs for every request. An entry stands
+/// Only what [`Verifier::authenticate`](crate::Verifier::authenticate) concludes is kept, which depends on the text, the
+/// keys and the [`Dialect`](crate::Dialect) alone; [`Verifier::admit`](crate::Verifier::admit) runs for every request. A
+/// cache serves verifiers of one dialect: under another the same claims may say something else. An entry stands
 /// under the SHA-256 of the text and the version of the key set: another set finds nothing, so a key that is
 /// removed is removed from here as well. The texts are not kept.
 ///
@@ -46,7 +47,7 @@ impl Default for VerdictCache {
 }
 
 impl VerdictCache {
-    /// Room for so many tokens, and for so many bytes, which are reckoned from the tokens' lengths.
+    /// Room for so many tokens, and for so many bytes, which are reckoned and not counted.
     pub fn new(entries: usize, bytes: usize) -> Self {
         Self {
             generations: Generations::new(entries, bytes),
@@ -75,7 +76,7 @@ impl VerdictCache {
             expires,
         };
         self.generations
-            .insert(digest(token, keys), verdict, weight(token));
+            .insert(digest(token, keys), verdict, weight(token, authentic));
     }
 
     /// How many tokens it keeps.
@@ -99,8 +100,9 @@ fn is_over(expires: Option<NumericDate>, now: UnixMillis) -> bool {
 
 /// About how many bytes a verdict takes: the payload, and the claims that were read from it, in which a byte of
 /// text costs a byte and a short item a word or three.
-const fn weight(token: &str) -> usize {
-    token.len().saturating_mul(4).saturating_add(512)
+fn weight(token: &str, authentic: &Authentic) -> usize {
+    let texts = token.len().saturating_mul(4);
+    texts.saturating_add(authentic.claims().footprint())
 }
 
 /// A bounded map in two generations. What is put in or used is young; when the young fill half the room, they
@@ -249,6 +251,26 @@ mod tests {
             assert!(cache.get(&text, version, NOW).is_some());
             assert!(cache.len() <= 8);
         }
+    }
+
+    #[test]
+    fn claims_that_take_more_memory_weigh_more() {
+        let weigh = |pattern: &str| {
+            let key = SigningKey::from_jwk(&Jwk::symmetric("k", &[1; 32])).unwrap();
+            let rule = crate::Match::Regex {
+                pattern: crate::Ere::parse(pattern).unwrap(),
+                captures: Vec::new(),
+            };
+            let text = Minter::new()
+                .uri(crate::Component::Path, rule)
+                .mint(&key)
+                .unwrap();
+            let authentic = Verifier::new(keys(1), Policy::default())
+                .authenticate(&text)
+                .unwrap();
+            weight(&text, &authentic)
+        };
+        assert!(weigh("[a-z]{250}") > weigh("[a-z]{001}") + 250 * 40);
     }
 
     /// The rule in words: a key is kept if fewer than the room of one generation were put in or used since.

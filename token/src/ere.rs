@@ -62,6 +62,11 @@ impl Ere {
         self.program.groups()
     }
 
+    /// How many steps its machine has: what it costs to keep, and to match for each character.
+    pub(crate) const fn steps(&self) -> usize {
+        self.program.length()
+    }
+
     /// Whether it matches somewhere in `text`.
     pub fn is_match(&self, text: &str) -> bool {
         self.program.run(text, 0).is_some()

@@ -18,6 +18,10 @@ pub const MAX_CLAIMS: usize = 128;
 /// Most levels of composite claims, one inside the other. Recipients must take 4.
 pub const MAX_COMPOSITE_LEVELS: usize = 8;
 
+/// Most sets of claims in all composites of a token together: as many as one list may have. A set takes a byte of the
+/// token, and half a kilobyte of memory.
+pub(crate) const MAX_CLAIM_SETS: usize = MAX_CLAIMS;
+
 /// Most keys that are tried for one token (several keys under one `kid`, or default keys without one).
 pub(crate) const MAX_KEYS_TRIED: usize = 4;
 
@@ -30,6 +34,10 @@ pub const MAX_PATTERN: usize = 512;
 /// Most steps of a compiled regular expression: enough for one repetition as far as POSIX guarantees it (255). The
 /// longest URI of the smallest platform (8 KiB) then costs no more than four million looks at a step.
 pub(crate) const MAX_PATTERN_STEPS: usize = 512;
+
+/// Most steps of all regular expressions of a token together: four of the largest. Otherwise the two hundred that it
+/// has room for would cost a second of every request.
+pub(crate) const MAX_TOKEN_STEPS: usize = 4 * MAX_PATTERN_STEPS;
 
 /// Deepest nesting of groups in a regular expression: reading one takes a stack frame for each.
 pub(crate) const MAX_PATTERN_DEPTH: usize = 32;

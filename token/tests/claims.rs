@@ -180,7 +180,53 @@ fn what_may_not_hold_must_be_known_not_to() {
             "{claim}"
         );
         assert_eq!(judge(&nor(holding), &dialect, &Stockholm), refused, "{claim}");
-        assert_eq!(judge(&nor(failing), &dialect, &()), refused, "{claim}");
+        let unknown = Err(Refusal::Unanswerable {
+            claim: Label(NOR.into()),
+        });
+        assert_eq!(judge(&nor(failing), &dialect, &()), unknown, "{claim}");
+    }
+}
+
+#[test]
+fn what_is_not_known_admits_nobody_however_deep_it_stands() {
+    let labels = CompositeLabels {
+        or: 41,
+        nor: NOR,
+        and: 43,
+        crit: None,
+    };
+    let dialect = Dialect {
+        composite: Some(labels),
+        ..Dialect::default()
+    };
+    let join = |key: i64, sets: Vec<Value>| Value::Map(vec![(key.into(), sets.into())]);
+    let admits = |set: &Value, context: &dyn RequestContext| {
+        let [(key, value)] = &set.as_map().unwrap()[..] else {
+            panic!("one claim")
+        };
+        let key = i128::from(key.as_integer().unwrap()).try_into().unwrap();
+        judge(&Minter::new().claim(key, value.clone()), &dialect, context).is_ok()
+    };
+    for (claim, holding, failing) in restrictions() {
+        for value in [holding, failing] {
+            let plain = Value::Map(vec![(key(claim).into(), value)]);
+            let mut sets = vec![plain.clone()];
+            for around in [41, NOR, 43, NOR, NOR] {
+                sets = sets
+                    .iter()
+                    .flat_map(|set| {
+                        let other = join(around, vec![set.clone(), plain.clone()]);
+                        [join(around, vec![set.clone()]), other]
+                    })
+                    .collect();
+                for set in &sets {
+                    assert!(!admits(set, &()), "{set:?}");
+                    // Where it is known, a set or its contrary holds.
+                    let contrary = join(NOR, vec![set.clone()]);
+                    assert_ne!(admits(set, &Stockholm), admits(&contrary, &Stockholm), "{set:?}");
+                }
+            }
+        }
     }
 }
 
@@ -230,4 +276,40 @@ fn a_minted_expression_is_matched_and_its_groups_only_where_that_is_agreed() {
         judge(&segments(&[Some("news")]), &strict, &()),
         Err(Refusal::Unanswerable { claim: Label::CATU })
     );
+}
+
+#[test]
+fn what_a_token_makes_a_recipient_do_is_bounded_as_a_whole() {
+    let dialect = Dialect {
+        composite: Some(CompositeLabels {
+            or: 41,
+            nor: NOR,
+            and: 43,
+            crit: None,
+        }),
+        ..Dialect::default()
+    };
+    let join = |sets: Vec<Value>| Minter::new().claim(43, sets);
+    let sets = |count: usize| vec![cbor!({ 43 => [{}, {}, {}] }).unwrap(); count];
+    assert_eq!(judge(&join(sets(32)), &dialect, &()), Ok(()));
+    let spoilt =
+        |minter: &Minter| matches!(judge(minter, &dialect, &()), Err(Refusal::MalformedClaim { .. }));
+    assert!(spoilt(&join(sets(33))));
+    // Each has 500 steps and some.
+    let costly = |count: usize| {
+        let pattern = cbor!({ 312 => { 3 => { 4 => ["^.{250}.{250}$|."] } } }).unwrap();
+        join(vec![pattern; count])
+    };
+    assert_eq!(judge(&costly(4), &dialect, &()), Ok(()));
+    assert!(spoilt(&costly(5)));
+    let header = |count: usize| {
+        let rule = |at| {
+            (
+                Value::from(format!("h{at}")),
+                cbor!({ 4 => [".{250}.{250}"] }).unwrap(),
+            )
+        };
+        Minter::new().claim(315, Value::Map((0..count).map(rule).collect()))
+    };
+    assert!(!spoilt(&header(4)) && spoilt(&header(5)));
 }

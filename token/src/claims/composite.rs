@@ -2,7 +2,7 @@
 
 use crate::{
     cbor::{Item, Reader},
-    claims::{Claims, Dialect, Scope, dialect::Kind, read_error},
+    claims::{Claims, Reading, Scope, dialect::Kind, read_error, truth::Truth},
     error::Refusal,
     label::Label,
     limits::{MAX_CLAIMS, MAX_COMPOSITE_LEVELS},
@@ -17,16 +17,15 @@ pub(crate) struct Composite {
 }
 
 impl Composite {
-    /// Reads the claim's array of claim sets; `level` counts how deep this one stands.
+    /// Reads the claim's array of claim sets.
     pub(crate) fn read(
         label: Label,
         kind: Kind,
         reader: &mut Reader<'_>,
-        dialect: &Dialect,
-        level: usize,
+        reading: &mut Reading<'_>,
     ) -> Result<Self, Refusal> {
         let malformed = |what| Refusal::MalformedClaim { claim: label, what };
-        if level >= MAX_COMPOSITE_LEVELS {
+        if reading.level >= MAX_COMPOSITE_LEVELS {
             return Err(malformed("nested too deeply"));
         }
         let Item::Array(length @ 1..=MAX_CLAIMS) =
@@ -34,36 +33,36 @@ impl Composite {
         else {
             return Err(malformed("expected a list of claim sets"));
         };
+        reading.sets = reading
+            .sets
+            .checked_sub(length)
+            .ok_or(malformed("too many claim sets in one token"))?;
+        reading.level += 1;
         let sets = (0..length)
-            .map(|_| Claims::read_set(reader, dialect, level + 1))
+            .map(|_| Claims::read_set(reader, reading))
             .collect::<Result<_, _>>()?;
+        reading.level -= 1;
         Ok(Self { label, kind, sets })
+    }
+
+    /// About how many bytes its sets take in memory.
+    pub(crate) fn footprint(&self) -> usize {
+        self.sets.iter().map(Claims::footprint).sum()
     }
 
     pub(crate) const fn label(&self) -> Label {
         self.label
     }
 
-    /// Whether the composite holds. A set that cannot be judged counts as failing where one has to hold, and as
-    /// holding where none may: what is not known never admits.
+    /// Whether the composite holds. What cannot be judged of a set cannot be judged of the composite, unless another
+    /// set decides: so it is carried to whatever composite stands around this one, and never admits there.
     pub(crate) fn judge(&self, scope: &Scope<'_>) -> Result<(), Refusal> {
-        let mut verdicts = self.sets.iter().map(|set| set.judge_nested(scope));
-        let holds = match self.kind {
-            Kind::Or => verdicts.any(|verdict| verdict.is_ok()),
-            Kind::And => verdicts.all(|verdict| verdict.is_ok()),
-            Kind::Nor => verdicts.all(|verdict| {
-                verdict.is_err_and(|refusal| {
-                    !matches!(
-                        refusal,
-                        Refusal::Unanswerable { .. } | Refusal::UnsupportedClaim { .. }
-                    )
-                })
-            }),
+        let sets = self.sets.iter().map(|set| Truth::of(&set.judge_nested(scope)));
+        let truth = match self.kind {
+            Kind::Or => Truth::any(sets),
+            Kind::And => Truth::all(sets),
+            Kind::Nor => Truth::any(sets).negated(),
         };
-        if holds {
-            Ok(())
-        } else {
-            Err(Refusal::Restricted { claim: self.label })
-        }
+        truth.verdict(self.label)
     }
 }

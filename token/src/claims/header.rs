@@ -4,6 +4,7 @@ use super::{Dialect, matching::Match, truth::Truth};
 use crate::{
     cbor::{Item, Reader},
     context::Headers,
+    http_field::is_token,
 };
 
 /// The claim: every field must be there and match.
@@ -26,6 +27,12 @@ impl HeaderRules {
         Ok(Self(rules))
     }
 
+    /// How many steps its regular expressions have.
+    pub(crate) fn steps(&self) -> usize {
+        let matches = self.0.iter().flat_map(|(_, matches)| matches);
+        matches.map(Match::steps).sum()
+    }
+
     /// Judges a request by the values of its fields, each with all its lines.
     pub(crate) fn judge(&self, headers: &dyn Headers, dialect: &Dialect) -> Truth {
         Truth::all(self.0.iter().map(|(name, matches)| match headers.combined(name) {
@@ -33,12 +40,6 @@ impl HeaderRules {
             None => Truth::Fails,
         }))
     }
-}
-
-/// RFC 9110 §5.6.2.
-fn is_token(name: &str) -> bool {
-    let is_tchar = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    !name.is_empty() && name.bytes().all(is_tchar)
 }
 
 #[cfg(test)]

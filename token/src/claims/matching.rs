@@ -149,6 +149,14 @@ impl Match {
         }
     }
 
+    /// How many steps its regular expression has, where it is one.
+    pub(crate) const fn steps(&self) -> usize {
+        match self {
+            Self::Regex { pattern, .. } => pattern.steps(),
+            _ => 0,
+        }
+    }
+
     /// Judges `text`.
     pub(crate) fn judge(&self, text: &str, dialect: &Dialect) -> Truth {
         match self {

@@ -34,7 +34,7 @@ use crate::{
     dpop::{Proving, prove},
     error::Refusal,
     label::Label,
-    limits::MAX_CLAIMS,
+    limits::{MAX_CLAIM_SETS, MAX_CLAIMS, MAX_TOKEN_STEPS},
     store::StoreRequest,
     time::{NumericDate, UnixMillis},
     verify::Policy,
@@ -77,6 +77,18 @@ pub struct Claims {
     unsupported: Option<Label>,
 }
 
+/// What claims are read by, and how much more of what costs most a token may have.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reading<'d> {
+    dialect: &'d Dialect,
+    /// How many composites stand around what is read.
+    level: usize,
+    /// How many more sets of claims there may be.
+    sets: usize,
+    /// How many more steps of regular expressions.
+    steps: usize,
+}
+
 /// What claims are judged by.
 pub(crate) struct Scope<'s> {
     pub(crate) policy: &'s Policy,
@@ -88,13 +100,20 @@ impl Claims {
     /// Reads the claims map. Every claim that is known must be well formed; unknown ones are passed over.
     pub(crate) fn read(payload: &[u8], dialect: &Dialect) -> Result<Self, Refusal> {
         let mut reader = Reader::new(payload);
-        let claims = Self::read_set(&mut reader, dialect, 0)?;
+        let mut reading = Reading {
+            dialect,
+            level: 0,
+            sets: MAX_CLAIM_SETS,
+            steps: MAX_TOKEN_STEPS,
+        };
+        let claims = Self::read_set(&mut reader, &mut reading)?;
         reader.end()?;
         Ok(claims)
     }
 
-    /// Reads one set of claims; `level` counts the composites around it.
-    fn read_set(reader: &mut Reader<'_>, dialect: &Dialect, level: usize) -> Result<Self, Refusal> {
+    /// Reads one set of claims.
+    fn read_set(reader: &mut Reader<'_>, reading: &mut Reading<'_>) -> Result<Self, Refusal> {
+        let dialect = reading.dialect;
         let entries = reader.map()?;
         let mut claims = Self::default();
         let mut critical = Vec::new();
@@ -115,7 +134,7 @@ impl Claims {
                         what: "expected a list of claim keys",
                     })?;
                 }
-                Item::Integer(label) => claims.read_claim(Label(label), reader, dialect, level)?,
+                Item::Integer(label) => claims.read_claim(Label(label), reader, reading)?,
                 Item::Text(_) => reader.skip()?,
                 _ => return Err(error("a claim's key is no integer and no text")),
             }
@@ -134,19 +153,24 @@ impl Claims {
         &mut self,
         label: Label,
         reader: &mut Reader<'_>,
-        dialect: &Dialect,
-        level: usize,
+        reading: &mut Reading<'_>,
     ) -> Result<(), Refusal> {
+        let dialect = reading.dialect;
         let malformed = |what| Refusal::MalformedClaim { claim: label, what };
         const TEXT: &str = "expected text";
         const NUMBER: &str = "expected a number";
         if let Some(kind) = dialect.composite.and_then(|labels| labels.kind(label)) {
             self.composites
-                .push(Composite::read(label, kind, reader, dialect, level)?);
+                .push(Composite::read(label, kind, reader, reading)?);
             return Ok(());
         }
         if let Some(restriction) = Restriction::read(label, reader) {
-            self.restrictions.push(restriction.map_err(malformed)?);
+            let restriction = restriction.map_err(malformed)?;
+            reading.steps = reading
+                .steps
+                .checked_sub(restriction.steps())
+                .ok_or(malformed("regular expressions that cost too much together"))?;
+            self.restrictions.push(restriction);
             return Ok(());
         }
         match label {
@@ -194,6 +218,18 @@ impl Claims {
         Ok(())
     }
 
+    /// About how many bytes they take in memory, beside their texts.
+    pub(crate) fn footprint(&self) -> usize {
+        // A step, and the ranges of one that is a bracket expression.
+        const STEP: usize = 64;
+        let restrictions = self
+            .restrictions
+            .iter()
+            .map(|restriction| size_of::<Restriction>() + restriction.steps() * STEP);
+        let composites = self.composites.iter().map(Composite::footprint);
+        size_of::<Self>() + restrictions.sum::<usize>() + composites.sum::<usize>()
+    }
+
     fn has_composite(&self, label: Label) -> bool {
         self.composites.iter().any(|composite| composite.label() == label)
     }
@@ -215,9 +251,8 @@ impl Claims {
         if let Some(claim) = self.unsupported {
             return Err(Refusal::UnsupportedClaim { claim });
         }
-        if let Some(issuer) = &self.issuer
-            && !scope.policy.trusts(issuer)
-        {
+        // A composite's sets may name one each.
+        if self.issuer.is_some() && !scope.policy.trusts(self.issuer.as_deref()) {
             return Err(Refusal::Issuer);
         }
         if let Some(audience) = &self.audience

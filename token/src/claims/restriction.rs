@@ -64,6 +64,15 @@ impl Restriction {
         })
     }
 
+    /// How many steps its regular expressions have.
+    pub(crate) fn steps(&self) -> usize {
+        match self {
+            Self::Uri(rules) => rules.iter().map(|rule| rule.must.steps()).sum(),
+            Self::Headers(rules) => rules.steps(),
+            _ => 0,
+        }
+    }
+
     /// Judges a request.
     pub(crate) fn judge(&self, scope: &Scope<'_>) -> Result<(), Refusal> {
         let request = scope.request;
@@ -101,12 +110,7 @@ impl Restriction {
             Self::Circles(circles) => circles.judge(context),
             Self::Altitude(altitude) => altitude.judge(context),
         };
-        let claim = self.label();
-        match truth {
-            Truth::Holds => Ok(()),
-            Truth::Fails => Err(Refusal::Restricted { claim }),
-            Truth::Unknown => Err(Refusal::Unanswerable { claim }),
-        }
+        truth.verdict(self.label())
     }
 
     const fn label(&self) -> Label {

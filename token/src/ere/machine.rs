@@ -46,6 +46,10 @@ impl Program {
         self.groups
     }
 
+    pub(super) const fn length(&self) -> usize {
+        self.steps.len()
+    }
+
     /// Looks for a match and returns the first `slots` marks of the way that was taken.
     pub(super) fn run(&self, text: &str, slots: usize) -> Option<Vec<Option<usize>>> {
         let mut search = Search {
