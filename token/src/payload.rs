@@ -5,6 +5,7 @@ use crate::{
     cose::{head, integer},
     error::Refusal,
     label::Label,
+    limits::MAX_CLAIMS,
 };
 
 /// What becomes of one claim.
@@ -60,6 +61,12 @@ pub(crate) fn rewrite(
 pub(crate) fn add(payload: &[u8], label: Label, value: &Edit) -> Result<Vec<u8>, Refusal> {
     let mut reader = Reader::new(payload);
     let entries = reader.map()?;
+    if entries >= MAX_CLAIMS {
+        return Err(Refusal::Cbor {
+            at: 0,
+            what: "too many entries",
+        });
+    }
     let claims = payload.get(reader.position()..).unwrap_or_default();
     let mut out = Vec::with_capacity(payload.len().saturating_add(40));
     head(&mut out, MAP, entries.saturating_add(1));

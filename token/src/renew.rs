@@ -50,7 +50,7 @@ impl Authentic {
     ///
     /// Its `exp` is that of this token, or `horizon_seconds` from `now` where that is later and `catr` would let
     /// a viewer get there by renewing ([`RenewalTerms::session_until`](crate::RenewalTerms::session_until)). A
-    /// token with neither `exp` nor `catr` gets the horizon. It is never beyond what the issuer granted.
+    /// token without `exp` gets the horizon. It is never beyond what the issuer granted.
     ///
     /// The key that signed this token has no say in the new one: if it has to be withdrawn, so has the key that
     /// signs sessions.
@@ -64,9 +64,10 @@ impl Authentic {
     ) -> Option<Renewal> {
         let claims = self.claims();
         let until = match (&claims.renewal, claims.expires) {
+            // No session is without an end, or it would outlive every key but the one that signs sessions.
+            (_, None) => Some(now.seconds().saturating_add(i64::from(horizon_seconds))),
             (Some(terms), expires) => terms.session_until(expires, now, horizon_seconds),
             (None, Some(_)) => None,
-            (None, None) => Some(now.seconds().saturating_add(i64::from(horizon_seconds))),
         };
         let changes = Changes {
             expires: until,

@@ -135,34 +135,37 @@ impl RenewalTerms {
         self.kind?;
         let exp = as_f64(expires?);
         let at = seconds(now);
-        let lead = match self.deadline.map(as_f64) {
-            Some(date) if date >= LEAST_DATE => {
-                if at >= date {
-                    return None;
-                }
-                DEFAULT_LEAD
-            }
-            Some(lead) => lead,
-            None => DEFAULT_LEAD,
-        };
+        if self.last_date().is_some_and(|date| at >= as_f64(date)) {
+            return None;
+        }
+        let lead = self.lead();
         let renewed = (now.seconds() as f64 + as_f64(self.extension)).floor();
         (at < exp && at >= exp - lead && renewed > exp).then_some(renewed as i64)
+    }
+
+    /// How many seconds before its end a token is renewed.
+    fn lead(&self) -> f64 {
+        match self.deadline.map(as_f64) {
+            Some(lead) if lead < LEAST_DATE => lead,
+            _ => DEFAULT_LEAD,
+        }
+    }
+
+    /// The date after which no renewal is made.
+    fn last_date(&self) -> Option<NumericDate> {
+        self.deadline.filter(|date| as_f64(*date) >= LEAST_DATE)
     }
 
     /// Whether a renewed token would be due for another renewal at once, because the deadline is no less than
     /// what a renewal adds. A redirect to it would lead to another, without end.
     pub fn is_always_due(&self) -> bool {
-        let lead = match self.deadline.map(as_f64) {
-            Some(lead) if lead < LEAST_DATE => lead,
-            _ => DEFAULT_LEAD,
-        };
-        lead >= as_f64(self.extension)
+        self.lead() >= as_f64(self.extension)
     }
 
     /// The `exp` of a session that is opened at `now` with a token of these terms, in whole seconds since 1970:
-    /// `horizon` seconds on, as if the token were renewed again and again, but not beyond a deadline that is a
-    /// date. A token without `exp` gets the horizon. `None` where the token's own `exp` (`expires`) is to stand: it reaches as far, or there is no
-    /// renewal to stand for.
+    /// `horizon_seconds` on, as if the token were renewed again and again, but not beyond a deadline that is a date.
+    /// `None` where the token's own `exp` (`expires`) is to stand: it reaches as far, or a renewal that the session
+    /// could stand for would never be due. That is so of a token that never expires, too.
     pub fn session_until(
         &self,
         expires: Option<NumericDate>,
@@ -170,18 +173,15 @@ impl RenewalTerms {
         horizon_seconds: u32,
     ) -> Option<i64> {
         self.kind?;
-        if as_f64(self.extension) <= 0.0 {
+        let exp = expires?;
+        // Ends are whole seconds: to add less than two never goes beyond the end that is still to come.
+        if as_f64(self.extension) < 2.0 || self.lead() <= 0.0 {
             return None;
         }
         let horizon = now.seconds().saturating_add(i64::from(horizon_seconds));
-        let Some(exp) = expires else {
-            // What never ends needs no renewal, so no last date of one bounds it.
-            return Some(horizon);
-        };
-        let end = match self.deadline {
-            Some(date) if as_f64(date) >= LEAST_DATE => horizon.min(date.seconds()),
-            _ => horizon,
-        };
+        let end = self
+            .last_date()
+            .map_or(horizon, |date| horizon.min(date.seconds()));
         (end as f64 > as_f64(exp)).then_some(end)
     }
 

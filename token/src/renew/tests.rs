@@ -85,7 +85,31 @@ fn a_session_lasts_as_long_as_the_issuer_grants_and_no_longer() {
             cbor!({4 => 1_800_000_030, 6 => iat}).unwrap()
         )
     );
-    // Without an end of its own.
+    // Renewable, but never due: not renewable.
+    for lead in [cbor!(0), cbor!(-5), cbor!(-0.5)] {
+        let terms = Value::Map(vec![
+            (0.into(), 0.into()),
+            (1.into(), 60.into()),
+            (2.into(), lead.unwrap()),
+        ]);
+        assert_eq!(
+            exchange(Value::Map(vec![
+                (4.into(), 1_800_000_030.into()),
+                (323.into(), terms)
+            ]))
+            .0,
+            Some(1_800_000_030)
+        );
+    }
+    // Without an end of its own, whatever its terms.
+    for terms in [
+        cbor!({0 => 0, 1 => 60}),
+        cbor!({0 => 9, 1 => 60}),
+        cbor!({0 => 0, 1 => 0}),
+    ] {
+        let claims = Value::Map(vec![(323.into(), terms.unwrap())]);
+        assert_eq!(exchange(claims).0, Some(1_800_001_000));
+    }
     assert_eq!(
         exchange(cbor!({2 => "s"}).unwrap()),
         (
