@@ -194,8 +194,7 @@ fn consequence(
         keys: edge.verifier.keys(),
         now,
     };
-    let consequences = authentic.claims().consequences.as_ref()?;
-    consequences.answer(refusal.claim()?, &minting)
+    authentic.consequence(refusal, &minting)
 }
 
 fn keep_closer(kept: &mut Option<Refused>, new: Refused) {

@@ -1,15 +1,17 @@
 //! What may be written into a response's header section. Names and values come from tokens: one that could end a
 //! line, or say where the message ends, would let an issuer write somebody else's response.
 
-/// Fields that belong to the connection or to the framing of the message, or that caches act by. They and those that
-/// say which pages may read the response are the recipient's own, never an issuer's.
-const RESERVED: [&str; 13] = [
+/// Fields that belong to the connection or to the framing of the message, or that caches act by. They, those of a
+/// [`RESERVED_FAMILY`] and every `…-Cache-Control` are the recipient's own, never an issuer's.
+const RESERVED: [&str; 16] = [
+    "age",
     "cache-control",
     "connection",
     "content-encoding",
     "content-length",
     "content-type",
     "date",
+    "expires",
     "host",
     "keep-alive",
     "proxy-connection",
@@ -17,7 +19,11 @@ const RESERVED: [&str; 13] = [
     "trailer",
     "transfer-encoding",
     "upgrade",
+    "vary",
 ];
+
+/// How the names of fields begin that say which pages may read the response, and what a cache in front of us does.
+const RESERVED_FAMILY: [&str; 2] = ["access-control-", "surrogate-"];
 
 /// Whether this is a token (RFC 9110 §5.6.2): a field's name, or a cookie's (RFC 6265 §4.1.1).
 pub(crate) fn is_token(text: &str) -> bool {
@@ -29,10 +35,11 @@ pub(crate) fn is_token(text: &str) -> bool {
 
 /// Whether an issuer may name this field of a response.
 pub(crate) fn is_open_name(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
     is_token(name)
-        && !RESERVED
-            .iter()
-            .any(|reserved| name.eq_ignore_ascii_case(reserved))
+        && !RESERVED.contains(&lower.as_str())
+        && !RESERVED_FAMILY.iter().any(|family| lower.starts_with(family))
+        && !lower.ends_with("-cache-control")
 }
 
 /// Whether this can stand in a field's value: printable ASCII, so no CR, LF or NUL, and no bytes that recipients
@@ -55,6 +62,10 @@ mod tests {
             "ä",
             "Content-Length",
             "transfer-encoding",
+            "Access-Control-Allow-Origin",
+            "CDN-Cache-Control",
+            "Surrogate-Key",
+            "Vary",
         ] {
             assert!(!is_open_name(bad), "{bad:?}");
         }

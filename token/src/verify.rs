@@ -27,8 +27,10 @@ pub struct Policy {
 }
 
 impl Policy {
-    pub(crate) fn trusts(&self, issuer: &str) -> bool {
-        self.issuers.is_empty() || self.issuers.iter().any(|trusted| trusted == issuer)
+    /// Whether a token with this `iss` counts.
+    pub(crate) fn trusts(&self, issuer: Option<&str>) -> bool {
+        self.issuers.is_empty()
+            || issuer.is_some_and(|issuer| self.issuers.iter().any(|trusted| trusted == issuer))
     }
 }
 
@@ -74,7 +76,12 @@ impl Authentic {
 
     /// How the token asks to be answered where it refuses a request (`catif`): in place of the usual refusal, which
     /// stands where this is `None`. See [`Consequences::answer`](crate::Consequences::answer).
+    ///
+    /// A token whose issuer is not trusted, or is not one of its key's, has no say in how it is answered.
     pub fn consequence(&self, refusal: &Refusal, minting: &Minting<'_>) -> Option<Answer> {
+        if *refusal == Refusal::Issuer {
+            return None;
+        }
         let consequences = self.claims.consequences.as_ref()?;
         consequences.answer(refusal.claim()?, minting)
     }
@@ -103,13 +110,14 @@ impl Admission {
     }
 
     /// Takes the answers to [`requests`](Self::requests), in their order. An answer that is missing, or
-    /// [`Standing::Unknown`], refuses.
+    /// [`Standing::Unknown`], refuses. A bad lot refuses whatever the store says of it.
     ///
     /// # Errors
     /// The claim whose question was not answered by [`Standing::Clear`].
     pub fn settle(self, standings: &[Standing]) -> Result<Admitted, Refusal> {
-        for (at, (_, refusal)) in self.asked.into_iter().enumerate() {
+        for (at, (request, refusal)) in self.asked.into_iter().enumerate() {
             match standings.get(at) {
+                _ if matches!(request, StoreRequest::Bar { add: true, .. }) => return Err(refusal),
                 Some(Standing::Clear) => {}
                 Some(Standing::Held) => return Err(refusal),
                 Some(Standing::Unknown) | None => {
@@ -179,7 +187,9 @@ impl Verifier {
                 kid: token.key.kid.to_string(),
             });
         }
-        if !token.key.bounds.speak_for(claims.issuer.as_deref()) {
+        // Before any claim: what follows from a refusal is for trusted issuers to say.
+        let issuer = claims.issuer.as_deref();
+        if !token.key.bounds.speak_for(issuer) || !self.policy.trusts(issuer) {
             return Err(Refusal::Issuer);
         }
         let scope = Scope {
@@ -188,9 +198,6 @@ impl Verifier {
             now,
         };
         claims.judge(&scope)?;
-        if claims.issuer.is_none() && !self.policy.issuers.is_empty() {
-            return Err(Refusal::Issuer);
-        }
         let mut asked = Vec::new();
         if let Some(once) = claims.prove(request, now)? {
             asked.push((once, Refusal::Proof(ProofError::Replayed)));

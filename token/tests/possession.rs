@@ -219,6 +219,93 @@ fn a_refusal_is_answered_as_the_token_asks() {
 }
 
 #[test]
+fn an_issuer_who_is_not_trusted_has_no_say_in_the_answer() {
+    let action = cbor!([307, {"Location" => "https://auth.example/"}]).unwrap();
+    let every = |claims: &[i64]| {
+        let entries = claims.iter().map(|claim| ((*claim).into(), action.clone()));
+        Value::Map(entries.collect())
+    };
+    // Expired, and nobody whom this recipient trusts: the first must not hide the second.
+    let token = Minter::new().expires_at(NOW).claim(322, every(&[1, 4]));
+    let bound = |issuers: &[&str]| {
+        let issuers = issuers.iter().map(|&issuer| issuer.to_owned()).collect();
+        KeySet::from_jwks([&Jwk {
+            iss: Some(issuers),
+            ..jwk()
+        }])
+        .unwrap()
+    };
+    let ours = || Policy {
+        issuers: vec!["ours".into()],
+        ..Policy::default()
+    };
+    let keys = keys();
+    let minting = Minting {
+        issuer: Some("edge"),
+        lifetime_seconds: 60,
+        keys: &keys,
+        now: NOW,
+    };
+    for (verifier, token, answered) in [
+        (
+            Verifier::new(keys.clone(), ours()),
+            token.clone().issuer("ours"),
+            true,
+        ),
+        (
+            Verifier::new(keys.clone(), ours()),
+            token.clone().issuer("theirs"),
+            false,
+        ),
+        (Verifier::new(keys.clone(), ours()), token.clone(), false),
+        (
+            Verifier::new(bound(&["ours"]), Policy::default()),
+            token.clone().issuer("ours"),
+            true,
+        ),
+        (
+            Verifier::new(bound(&["ours"]), Policy::default()),
+            token.issuer("theirs"),
+            false,
+        ),
+    ] {
+        let authentic = verifier.authenticate(&mint(&token)).unwrap();
+        let uri = RequestUri::parse("https", "cdn.example", "/live", None).unwrap();
+        let refusal = verifier
+            .admit(&authentic, &Request::new("GET", &uri), NOW)
+            .unwrap_err();
+        assert_eq!(
+            authentic.consequence(&refusal, &minting).is_some(),
+            answered,
+            "{refusal}"
+        );
+    }
+}
+
+#[test]
+fn a_bad_lot_refuses_whatever_the_store_says() {
+    let verifier = verifier(Dialect::default());
+    let lot = cbor!([0.5, 7]).unwrap();
+    let token = verifier
+        .authenticate(&mint(&Minter::new().claim(309, lot)))
+        .unwrap();
+    let uri = RequestUri::parse("https", "cdn.example", "/live", None).unwrap();
+    let settle = |random, standing| {
+        let request = Request {
+            random: Some(random),
+            ..Request::new("GET", &uri)
+        };
+        verifier
+            .admit(&token, &request, NOW)
+            .unwrap()
+            .settle(&[standing])
+            .is_ok()
+    };
+    assert!(settle(u64::MAX, Standing::Clear));
+    assert!(!settle(0, Standing::Clear));
+}
+
+#[test]
 fn a_renewed_token_admits_what_the_old_one_did_for_longer() {
     let verifier = verifier(Dialect::default());
     let old = Minter::new()
