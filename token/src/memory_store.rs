@@ -30,7 +30,8 @@ use crate::{
 /// let mut store = MemoryStore::default();
 /// assert_eq!(store.ask(&once, now), Standing::Clear);
 /// assert_eq!(store.ask(&once, now.plus_seconds(59)), Standing::Held);
-/// assert_eq!(store.ask(&once, now.plus_seconds(60)), Standing::Clear);
+/// // Over, and forgotten: nobody can say any more.
+/// assert_eq!(store.ask(&once, now.plus_seconds(60)), Standing::Unknown);
 /// ```
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(from = "State", into = "State")]
@@ -131,9 +132,10 @@ impl Store for MemoryStore {
                 let entry = Entry::Once(key);
                 if self.entries.contains_key(&entry) {
                     Standing::Held
-                } else if self.remember(entry, Some(until), now) {
+                } else if until > now && self.remember(entry, Some(until), now) {
                     Standing::Clear
                 } else {
+                    // What is over by the store's own clock may have been used and forgotten.
                     Standing::Unknown
                 }
             }
@@ -246,16 +248,27 @@ mod tests {
     #[test]
     fn a_full_store_says_unknown_and_forgets_nothing() {
         let mut store = MemoryStore::with_capacity(1);
-        let once = |name| StoreRequest::Once {
+        let once = |name, until| StoreRequest::Once {
             key: key(name),
+            until: UnixMillis(until),
+        };
+        assert_eq!(store.ask(&once(1, 10), UnixMillis(0)), Standing::Clear);
+        assert_eq!(store.ask(&once(2, 20), UnixMillis(9)), Standing::Unknown);
+        assert_eq!(store.ask(&lease(1, 20), UnixMillis(9)), Standing::Unknown);
+        assert_eq!(store.ask(&once(1, 10), UnixMillis(9)), Standing::Held);
+        // What has run out makes room.
+        assert_eq!(store.ask(&once(2, 20), UnixMillis(10)), Standing::Clear);
+    }
+
+    #[test]
+    fn what_is_over_by_the_stores_clock_is_not_used_again() {
+        let mut store = MemoryStore::default();
+        let once = StoreRequest::Once {
+            key: key(1),
             until: UnixMillis(10),
         };
-        assert_eq!(store.ask(&once(1), UnixMillis(0)), Standing::Clear);
-        assert_eq!(store.ask(&once(2), UnixMillis(9)), Standing::Unknown);
-        assert_eq!(store.ask(&lease(1, 20), UnixMillis(9)), Standing::Unknown);
-        assert_eq!(store.ask(&once(1), UnixMillis(9)), Standing::Held);
-        // What has run out makes room.
-        assert_eq!(store.ask(&once(2), UnixMillis(10)), Standing::Clear);
+        assert_eq!(store.ask(&once, UnixMillis(9)), Standing::Clear);
+        assert_eq!(store.ask(&once, UnixMillis(10)), Standing::Unknown);
     }
 
     #[test]
@@ -355,6 +368,7 @@ mod tests {
             }
             match request {
                 StoreRequest::Bar { .. } => Standing::Held,
+                StoreRequest::Once { .. } if !lives => Standing::Unknown,
                 _ if full => Standing::Unknown,
                 _ => Standing::Clear,
             }

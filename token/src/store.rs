@@ -12,7 +12,8 @@ use crate::time::UnixMillis;
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "ask")]
 pub enum StoreRequest {
-    /// Was this seen before? From now on it was, until `until`. For `catreplay` and for a proof's `jti`.
+    /// Was this seen before? From now on it was, until `until`. Where that has come by the store's own clock, nobody can
+    /// say any more. For `catreplay` and for a proof's `jti`.
     Once {
         /// What may be used once.
         key: StoreKey,
