@@ -1,6 +1,6 @@
 //! Carriers: where a request may hold its token, and taking it out of everything that goes on.
 
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderValue, header};
 use serde::Deserialize;
 
 use crate::limits::MAX_TOKENS;
@@ -96,25 +96,17 @@ impl Carried {
 pub(crate) fn take_tokens(query: &str, headers: &HeaderMap, carriers: &Carriers) -> (Carried, String) {
     let mut carried = Carried::default();
     for name in carriers.header_names() {
-        for value in headers
-            .get_all(name)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-        {
+        for value in headers.get_all(name) {
             // Several fields of one name may arrive joined by commas (RFC 9110 §5.3), and a renewed token with the
             // parameters that its issuer wants behind it (`catr`). No token contains a comma or a semicolon.
-            for member in value.split(',') {
+            for member in texts(value, b',') {
                 let token = member.split(';').next().unwrap_or_default();
                 carried.add(Carrier::Header, token.trim());
             }
         }
     }
-    for value in headers
-        .get_all(header::COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-    {
-        for (name, token) in value.split(';').filter_map(|pair| pair.trim().split_once('=')) {
+    for value in headers.get_all(header::COOKIE) {
+        for (name, token) in texts(value, b';').filter_map(|pair| pair.trim().split_once('=')) {
             if carriers.is_cookie(name) {
                 carried.add(Carrier::Cookie, token.trim_matches('"'));
             }
@@ -134,6 +126,13 @@ pub(crate) fn take_tokens(query: &str, headers: &HeaderMap, carriers: &Carriers)
         }
     }
     (carried, kept)
+}
+
+/// The parts of a field that are texts. Bytes that are none spoil their own part alone: hosts differ in whether they
+/// join fields, and a token must not depend on what stands beside it.
+fn texts(value: &HeaderValue, separator: u8) -> impl Iterator<Item = &str> {
+    let parts = value.as_bytes().split(move |byte| *byte == separator);
+    parts.filter_map(|part| core::str::from_utf8(part).ok())
 }
 
 /// Takes every token out of a normalised path, and returns what is left: all that claims, caches, logs and the
@@ -179,7 +178,6 @@ pub(crate) fn token_path(token: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
     use proptest::prelude::*;
 
     use super::*;
@@ -242,6 +240,22 @@ mod tests {
             [(Carrier::Header, "h".into()), (Carrier::Cookie, "c".into())]
         );
         assert!(found(&Carriers::default()).is_empty());
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_spoil_nothing_beside_them() {
+        let mut headers = HeaderMap::new();
+        headers.insert(
+            "CTA-Common-Access-Token",
+            HeaderValue::from_bytes(b"\xff\xfe, h").unwrap(),
+        );
+        headers.insert(
+            "Cookie",
+            HeaderValue::from_bytes(b"a=\xe9; CTA-Common-Access-Token=c").unwrap(),
+        );
+        let (carried, _) = take_tokens("", &headers, &Carriers::default());
+        let tokens: Vec<_> = carried.tokens.iter().map(|(_, token)| &**token).collect();
+        assert_eq!(tokens, ["h", "c"]);
     }
 
     proptest! {
