@@ -512,6 +512,28 @@ fn a_rotation_keeps_the_old_key_for_a_while() {
     assert!(desk.keys()[1]["exp"].is_i64() && desk.keys()[2]["exp"].is_null());
 }
 
+#[test]
+fn an_issuers_key_and_one_of_the_edges_own_rotate_apart() {
+    let desk = Desk::new();
+    let add = |flags: &[&str]| {
+        let base = ["token", "rotate", "--set", &desk.set];
+        let output = selvedge(&[&base, flags].concat());
+        assert!(output.status.success(), "{}", said(&output));
+    };
+    let [sealing, issuing, sealing_too] = ["s1.json", "k2.json", "s2.json"].map(|name| desk.path(name));
+    let ends = || -> Vec<bool> { desk.keys().iter().map(|key| key["exp"].is_i64()).collect() };
+
+    add(&["--kid", "s1", "--out", &sealing, "--sign", "--alg", "hs256"]);
+    assert_eq!(ends(), [false, false], "the edges' first key ends no issuer's");
+    add(&["--kid", "k2", "--out", &issuing]);
+    let issuers = &desk.keys()[2];
+    assert_eq!((&issuers["alg"], &issuers["d"]), (&json!("ES256"), &json!(null)));
+    assert_eq!(ends(), [true, false, false], "sessions go on");
+    add(&["--kid", "s2", "--out", &sealing_too, "--sign"]);
+    assert_eq!(desk.keys()[3]["alg"], json!("HS256"));
+    assert_eq!(ends(), [true, true, false, false]);
+}
+
 /// When the set was written, in Unix seconds.
 fn keys_made_at(desk: &Desk) -> i64 {
     use std::os::unix::fs::MetadataExt as _;

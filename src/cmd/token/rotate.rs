@@ -27,15 +27,16 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", required_unless_present = "retire")]
     out: Option<PathBuf>,
 
-    /// What the new key is for [default: as the set's last key]
+    /// What the new key is for [default: as the last key of its role]
     #[arg(long, value_enum)]
     alg: Option<Kind>,
 
-    /// Let edges sign with the new key too [default: if they did with the last one of its use]
+    /// Rotate the keys that edges themselves sign with, which issuers' keys have nothing to do with [default: where
+    /// the set has no others]
     #[arg(long)]
     sign: bool,
 
-    /// An issuer that the new key may speak for; may be repeated [default: those of the last key of its use]
+    /// An issuer that the new key may speak for; may be repeated [default: those of the last key of its role]
     #[arg(long = "issuer", value_name = "ISS")]
     issuers: Vec<String>,
 
@@ -44,7 +45,7 @@ pub(crate) struct Args {
     #[arg(long, value_parser = seconds, value_name = "DURATION")]
     from: Option<i64>,
 
-    /// How long the old keys of the same use stay good from now: the longest life of a token, and the time for which
+    /// How long the old keys of the same role stay good from now: the longest life of a token, and the time for which
     /// edges renew it
     #[arg(long, default_value = "25h", value_parser = seconds, value_name = "DURATION")]
     keep: i64,
@@ -94,27 +95,24 @@ fn add(args: &Args, set: &mut Value, kid: &str, out: &PathBuf) -> Result<(), Fai
             format!("a key is named {kid:?} already: give the new one a name of its own"),
         ));
     }
-    let newest = keys
-        .last()
-        .and_then(|key| Jwk::deserialize(key).ok()?.algorithm().ok());
-    let Some(alg) = args.alg.or_else(|| newest.and_then(Kind::of)) else {
+    let newest = keys.last().and_then(algorithm).is_some_and(Algorithm::encrypts);
+    let encrypts = args.alg.map_or(newest, Kind::encrypts);
+    let same_use = |key: &Value| algorithm(key).is_some_and(Algorithm::encrypts) == encrypts;
+    // An issuer's key and one of the edges' own live and end apart: to change the one must not end the other.
+    let sign = !encrypts && (args.sign || keys.iter().filter(|key| same_use(key)).all(signs));
+    let same_role = |key: &Value| same_use(key) && (encrypts || signs(key) == sign);
+    let last = keys
+        .iter()
+        .rev()
+        .find(|key| same_role(key))
+        .cloned()
+        .unwrap_or_default();
+    let Some(alg) = args.alg.or_else(|| algorithm(&last).and_then(Kind::of)) else {
         return Err(Failure::configuration(
             "--alg",
             "say what the new key is for, such as es256",
         ));
     };
-    let encrypts =
-        |key: &Value| Jwk::deserialize(key).is_ok_and(|key| key.algorithm().is_ok_and(Algorithm::encrypts));
-    let same_use = |key: &Value| encrypts(key) == alg.encrypts();
-    let last = keys
-        .iter()
-        .rev()
-        .find(|key| same_use(key))
-        .cloned()
-        .unwrap_or_default();
-    let signs = last["key_ops"]
-        .as_array()
-        .is_some_and(|ops| ops.iter().any(|op| op == "sign"));
     let issuers = match (args.issuers.is_empty(), last["iss"].as_array()) {
         (true, Some(issuers)) => issuers
             .iter()
@@ -125,7 +123,7 @@ fn add(args: &Args, set: &mut Value, kid: &str, out: &PathBuf) -> Result<(), Fai
     let new = NewKey {
         alg,
         kid: kid.into(),
-        sign: args.sign || (signs && !alg.encrypts()),
+        sign,
         issuers,
     };
     let mut pair = new.make()?;
@@ -136,7 +134,7 @@ fn add(args: &Args, set: &mut Value, kid: &str, out: &PathBuf) -> Result<(), Fai
     // Keys end at whole seconds.
     let end = UnixMillis::from_seconds(now().plus_seconds(args.keep).seconds());
     let mut ending = Vec::new();
-    for key in keys.iter_mut().filter(|key| same_use(key)) {
+    for key in keys.iter_mut().filter(|key| same_role(key)) {
         // One that ends earlier still does.
         if key["exp"].as_i64().is_none_or(|exp| exp > end.seconds()) {
             key["exp"] = json!(end.seconds());
@@ -160,6 +158,17 @@ fn add(args: &Args, set: &mut Value, kid: &str, out: &PathBuf) -> Result<(), Fai
         println!("key {old:?} stays good until {end}");
     }
     Ok(())
+}
+
+/// What a key of a set is for, where it is one.
+fn algorithm(key: &Value) -> Option<Algorithm> {
+    Jwk::deserialize(key).ok()?.algorithm().ok()
+}
+
+/// Whether edges may sign with a key.
+fn signs(key: &Value) -> bool {
+    let operations = key["key_ops"].as_array();
+    operations.is_some_and(|operations| operations.iter().any(|one| one == "sign"))
 }
 
 fn retire(args: &Args, set: &mut Value, kid: &str) -> Result<(), Failure> {
