@@ -122,7 +122,7 @@ function groupMembers(group) {
  * Everything that one test file runs. Logs are kept under tests/artifacts/ until the next run.
  */
 export class Stage {
-  #parts = [];
+  /** What takes each thing down that was put up, in the order in which they were. */
   #closers = [];
   #logs;
 
@@ -158,7 +158,7 @@ export class Stage {
     });
     running.add(child.pid);
     const part = new Running(name, child, join(this.#logs, `${name}.log`));
-    this.#parts.push(part);
+    this.onClose(() => part.stop());
     if (ready) await this.#untilReady(part, ready, withinMs);
     return part;
   }
@@ -184,8 +184,16 @@ export class Stage {
 
   /** Takes everything down, the last started first. */
   async close() {
-    for (const close of this.#closers.reverse()) await close();
-    for (const part of this.#parts.reverse()) await part.stop();
+    const failures = [];
+    for (const close of this.#closers.splice(0).reverse()) {
+      try {
+        await close();
+      } catch (error) {
+        // What cannot be taken down must not leave up what came before it.
+        failures.push(error);
+      }
+    }
+    if (failures.length) throw new AggregateError(failures, 'not everything came down');
   }
 }
 
