@@ -12,7 +12,7 @@ NATIVE := --workspace --exclude selvedge-edge-cloudflare --exclude selvedge-edge
 INPUT ?= test
 # More of its flags, such as DEMO_ARGS='--port 9000'; `target/debug/selvedge demo --help` lists them.
 DEMO_ARGS ?=
-# For how long `make soak` watches each edge, in seconds; the tokens of the test last an hour.
+# For how long `make soak` watches each edge, in seconds.
 SOAK ?= 900
 # How many inputs `make fuzz` tries: of each fuzz target, and of each property.
 RUNS ?= 10000000
@@ -26,7 +26,7 @@ help:
 	@echo 'make check   format, lints, documentation, licences'
 	@echo 'make fix     repair what format and lints can repair'
 	@echo 'make bench   our hot paths beside what they are measured against'
-	@echo 'make soak    the players on each edge for long; SOAK=$(SOAK) seconds'
+	@echo 'make soak    the players on each edge for long, their tokens renewed; SOAK=$(SOAK) seconds'
 	@echo 'make fuzz    the token under libFuzzer and every property at length; RUNS=$(RUNS), CASES=$(CASES)'
 	@echo 'make wasm    both edges: edge/cloudflare/build/ and bin/main.wasm'
 	@echo 'make tools   only bring what `make test` needs'
@@ -72,7 +72,7 @@ bench:
 soak: tools
 	cargo build --locked -p selvedge -p selvedge-encoder
 	@scripts/wasm.sh
-	@SOAK_SECONDS=$(SOAK) scripts/e2e.sh tests/e2e/players.test.mjs
+	@SOAK_SECONDS=$(SOAK) scripts/e2e.sh --test-name-pattern='in the header' tests/e2e/renewal.test.mjs
 
 fuzz:
 	@scripts/setup.sh debian-demo

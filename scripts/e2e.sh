@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the tests of the page, of the peers and the end-to-end tests: e2e.sh [test file]...
+# Runs the tests of the page, of the peers and the end-to-end tests: e2e.sh [flag of node --test]... [test file]...
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 use_modern_node
 

@@ -33,7 +33,7 @@ export class Keys {
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const { d, ...open } = privateKey.export({ format: 'jwk' });
     const jwk = { ...open, alg: 'ES256', kid };
-    const keys = sessions ? [jwk, secret(`${kid}-sessions`)] : [jwk];
+    const keys = sessions ? [secret(`${kid}-sessions`), jwk] : [jwk];
     this.#folder = folder;
     this.path = join(folder, `${kid}-keys.json`);
     writeFileSync(this.path, JSON.stringify({ keys }), { mode: 0o600 });

@@ -1,5 +1,6 @@
 // The parts of the system, each started the way its operator would start it.
-import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import * as paths from './paths.mjs';
 import { temporaryFolder } from './keys.mjs';
@@ -94,8 +95,9 @@ async function startWorkerd(stage, origin, keys, site) {
   const url = `http://127.0.0.1:${port}`;
   const folder = temporaryFolder(stage);
   cpSync(paths.cloudflareBuild(), join(folder, 'edge/cloudflare/build'), { recursive: true });
-  const config = readFileSync(join(paths.ROOT, 'wrangler.toml'), 'utf8');
-  writeFileSync(join(folder, 'wrangler.toml'), withoutTable(config, 'build'));
+  const config = join(folder, 'wrangler.toml');
+  const deployed = readFileSync(join(paths.ROOT, 'wrangler.toml'), 'utf8');
+  writeFileSync(config, withoutTable(deployed, 'build'));
   const writeVariables = () => {
     const variables = { ORIGIN: origin, CAT_KEYS: keys.json, SITE: JSON.stringify(site) };
     writeFileSync(
@@ -124,16 +126,29 @@ async function startWorkerd(stage, origin, keys, site) {
     },
     ready: () => answers(`${url}/healthz`),
   });
-  // Wrangler watches the file, as the platform starts new isolates when a secret was put.
-  return { url, part, takeUpKeys: async () => writeVariables() };
+  return {
+    url,
+    part,
+    // The worker starts anew, as it does on the platform when a secret is put.
+    async takeUpKeys() {
+      writeVariables();
+      // Wrangler watches its configuration alone, and reads the variables along with it.
+      utimesSync(config, new Date(), new Date());
+    },
+  };
 }
 
-/** The Fastly service as it was built, in Fastly's local runtime. */
+/**
+ * The Fastly service as it was built, in Fastly's local runtime. Viceroy reads its stores when it starts, and compiles
+ * for some seconds then; on Fastly a new secret reaches a service that runs on. So with changed keys a second one is
+ * started, and takes the first one's place behind the same port: viewers lose their connections and nothing else.
+ */
 async function startViceroy(stage, origin, keys, site) {
   const port = await freePort();
-  const url = `http://127.0.0.1:${port}`;
-  const file = join(temporaryFolder(stage), 'fastly.toml');
-  const run = (name) => {
+  const folder = temporaryFolder(stage);
+  let started = 0;
+  const run = async (at) => {
+    started += 1;
     let config = readFileSync(join(paths.ROOT, 'fastly.toml'), 'utf8');
     config = replaced(config, /(\[local_server\.backends\.origin\]\s+url = ).*/, origin);
     config = replaced(config, /(key = "CAT_KEYS"\s+data = ).*/, keys.json);
@@ -142,24 +157,51 @@ async function startViceroy(stage, origin, keys, site) {
       /(\[local_server\.config_stores\.selvedge\.contents\]\s+SITE = ).*/,
       JSON.stringify(site),
     );
+    const file = join(folder, `fastly-${started}.toml`);
     writeFileSync(file, config, { mode: 0o600 });
     return stage.start({
-      name,
+      name: started === 1 ? 'edge-viceroy' : `edge-viceroy-${started}`,
       command: paths.viceroy(),
-      args: ['serve', '-C', file, '--addr', `127.0.0.1:${port}`, paths.fastlyModule()],
-      ready: () => answers(`${url}/healthz`),
+      args: ['serve', '-C', file, '--addr', `127.0.0.1:${at}`, paths.fastlyModule()],
+      ready: () => answers(`http://127.0.0.1:${at}/healthz`),
     });
   };
+  let relay = null;
   const edge = {
-    url,
-    part: await run('edge-viceroy'),
-    // Viceroy reads its stores when it starts; on Fastly itself a new secret reaches a running service.
+    url: `http://127.0.0.1:${port}`,
+    part: await run(port),
     async takeUpKeys() {
-      await edge.part.stop();
-      edge.part = await run('edge-viceroy-restarted');
+      const at = await freePort();
+      const [before, after] = [edge.part, await run(at)];
+      edge.part = after;
+      if (relay) relay.to(at);
+      await before.stop();
+      relay ??= await startRelay(stage, port, at);
     },
   };
   return edge;
+}
+
+/** Passes the connections to one port on to another, which may change. */
+async function startRelay(stage, port, first) {
+  let target = first;
+  const open = new Set();
+  const server = createServer((viewer) => {
+    const edge = connect(target, '127.0.0.1');
+    for (const [from, to] of [[viewer, edge], [edge, viewer]]) {
+      open.add(from);
+      from.pipe(to);
+      // Whichever side goes away takes the other along.
+      from.on('error', () => to.destroy());
+      from.on('close', () => (open.delete(from), to.destroy()));
+    }
+  });
+  await new Promise((done) => server.listen(port, '127.0.0.1', done));
+  stage.onClose(() => {
+    server.close();
+    for (const socket of open) socket.destroy();
+  });
+  return { to: (next) => (target = next) };
 }
 
 /** A value as TOML writes it in one line. */

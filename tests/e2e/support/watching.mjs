@@ -38,15 +38,16 @@ export async function untilPlaying(page, name, withinMs = 45_000) {
  *
  * @param {{ page: import('playwright-core').Page, name: string, burnedClock?: boolean }[]} shows
  * @param {number} seconds
+ * @param {() => Promise<void>} [meanwhile] what happens under the eyes of the viewers, who stay to its end
  * @returns {Promise<Record<string, object>>} figures for each name
  */
-export async function watch(shows, seconds) {
+export async function watch(shows, seconds, meanwhile) {
   await Promise.all(shows.map(({ page, name }) => untilPlaying(page, name)));
   await sleep(SETTLE_MS);
   const before = await Promise.all(
     shows.map(({ page }) => page.evaluate(() => (window.probe.reset(), window.probe.look()))),
   );
-  await sleep(seconds * 1_000);
+  await Promise.all([sleep(seconds * 1_000), meanwhile?.()]);
   const after = await Promise.all(shows.map(({ page }) => look(page)));
   const figures = {};
   for (const [i, { page, name }] of shows.entries()) {
