@@ -258,6 +258,12 @@ pub enum MintError {
         /// The key's name.
         kid: String,
     },
+    /// Two rules of `catu` ask in the same way for different things, and a component takes one of each match type.
+    #[error("catu has two rules of one match type for the {component}: no recipient takes that")]
+    Rules {
+        /// The component of the URI.
+        component: Component,
+    },
     /// The claims could not be written as CBOR.
     #[error("the claims cannot be written as CBOR")]
     Encode,

@@ -36,7 +36,7 @@ pub const MAX_PATTERN: usize = 512;
 pub(crate) const MAX_PATTERN_STEPS: usize = 512;
 
 /// Most steps of all regular expressions of a token together: four of the largest. Otherwise the two hundred that it
-/// has room for would cost a second of every request.
+/// has room for would cost seconds of every request.
 pub(crate) const MAX_TOKEN_STEPS: usize = 4 * MAX_PATTERN_STEPS;
 
 /// Deepest nesting of groups in a regular expression: reading one takes a stack frame for each.

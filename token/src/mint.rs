@@ -79,7 +79,7 @@ impl Minter {
         self.claim(313, methods)
     }
 
-    /// Adds a rule to `catu`; all rules must hold.
+    /// Adds a rule to `catu`; all rules must hold. A component takes one rule of each match type.
     pub fn uri(mut self, component: Component, must: Match) -> Self {
         self.uri.push((component, must));
         self
@@ -103,9 +103,9 @@ impl Minter {
     /// Signs the claims: `61(17([…]))` or `61(18([…]))` in base64url without padding.
     ///
     /// # Errors
-    /// The token would be longer than recipients must take.
+    /// The token would be longer than recipients must take, or two rules of `catu` contradict each other's form.
     pub fn mint(&self, key: &SigningKey) -> Result<String, MintError> {
-        seal(&encode(&self.claims_map())?, key)
+        seal(&encode(&self.claims_map()?)?, key)
     }
 
     /// Signs the claims and encrypts what came out: `61(16([…]))`, with `17([…])` or `18([…])` inside, in
@@ -115,7 +115,7 @@ impl Minter {
     /// away and lets others be forged.
     ///
     /// # Errors
-    /// The token would be longer than recipients must take.
+    /// Those of [`mint`](Self::mint).
     #[cfg(feature = "encrypt")]
     pub fn mint_encrypted(
         &self,
@@ -123,7 +123,7 @@ impl Minter {
         encryption: &EncryptionKey,
         nonce: [u8; NONCE_BYTES],
     ) -> Result<String, MintError> {
-        let inner = message(&encode(&self.claims_map())?, key)?;
+        let inner = message(&encode(&self.claims_map()?)?, key)?;
         let protected = protected(encryption.algorithm())?;
         let ciphertext = encryption.close(nonce, &protected, inner)?;
         let mut unprotected = unprotected(encryption.kid());
@@ -142,14 +142,14 @@ impl Minter {
     }
 
     /// The claims in ascending order of their keys, as deterministic CBOR wants.
-    fn claims_map(&self) -> Value {
+    fn claims_map(&self) -> Result<Value, MintError> {
         let mut claims = self.claims.clone();
         if !self.uri.is_empty() {
             claims.retain(|(label, _)| *label != 312);
-            claims.push((312, self.uri_map()));
+            claims.push((312, self.uri_map()?));
         }
         claims.sort_by_key(|(label, _)| *label);
-        Value::Map(
+        Ok(Value::Map(
             claims
                 .into_iter()
                 .map(|(label, value)| (label.into(), value))
@@ -159,24 +159,31 @@ impl Minter {
                         .map(|(name, value)| (name.as_str().into(), value.clone())),
                 )
                 .collect(),
-        )
+        ))
     }
 
-    fn uri_map(&self) -> Value {
+    fn uri_map(&self) -> Result<Value, MintError> {
         let mut components: Vec<(Component, Vec<(Value, Value)>)> = Vec::new();
         for (component, must) in &self.uri {
+            let entry = must.entry();
             match components.iter_mut().find(|(have, _)| have == component) {
-                Some((_, matches)) => matches.push(must.entry()),
-                None => components.push((*component, vec![must.entry()])),
+                Some((_, matches)) if matches.contains(&entry) => {}
+                Some((_, matches)) if matches.iter().any(|(key, _)| *key == entry.0) => {
+                    return Err(MintError::Rules {
+                        component: *component,
+                    });
+                }
+                Some((_, matches)) => matches.push(entry),
+                None => components.push((*component, vec![entry])),
             }
         }
         components.sort_by_key(|(component, _)| *component as u8);
-        Value::Map(
+        Ok(Value::Map(
             components
                 .into_iter()
                 .map(|(component, matches)| ((component as u8).into(), Value::Map(matches)))
                 .collect(),
-        )
+        ))
     }
 }
 

@@ -7,7 +7,8 @@ use std::{borrow::Cow, net::IpAddr};
 use ciborium::{Value, cbor};
 use selvedge_token::{
     Component, CompositeLabels, Coordinates, Dialect, Ere, FingerprintKind, Jwk, KeySet, Label, Match,
-    Minter, Policy, Refusal, Request, RequestContext, RequestUri, SigningKey, UnixMillis, Verifier,
+    MintError, Minter, Policy, Refusal, Request, RequestContext, RequestUri, SigningKey, UnixMillis,
+    Verifier,
 };
 
 const NOR: i64 = 42;
@@ -312,4 +313,21 @@ fn what_a_token_makes_a_recipient_do_is_bounded_as_a_whole() {
         Minter::new().claim(315, Value::Map((0..count).map(rule).collect()))
     };
     assert!(!spoilt(&header(4)) && spoilt(&header(5)));
+}
+
+#[test]
+fn rules_that_no_recipient_could_read_are_not_minted() {
+    let path = |rules: &[Match]| {
+        let add = |minter: Minter, rule: &Match| minter.uri(Component::Path, rule.clone());
+        let minter = rules.iter().fold(Minter::new(), add);
+        minter.mint(&SigningKey::from_jwk(&secret()).unwrap())
+    };
+    let prefix = |text: &str| Match::Prefix(text.into());
+    assert!(path(&[prefix("/live/"), Match::Suffix(".m4s".into()), prefix("/live/")]).is_ok());
+    assert_eq!(
+        path(&[prefix("/live/"), prefix("/vod/")]),
+        Err(MintError::Rules {
+            component: Component::Path
+        })
+    );
 }

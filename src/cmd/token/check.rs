@@ -176,5 +176,6 @@ fn composite(text: &str) -> Result<CompositeLabels, String> {
         [or, nor, and, crit] => (*or, *nor, *and, Some(*crit)),
         _ => return Err("give three or four numbers: or, nor, and, crit".into()),
     };
-    Ok(CompositeLabels { or, nor, and, crit })
+    let labels = CompositeLabels { or, nor, and, crit };
+    labels.check().map_err(Into::into)
 }
