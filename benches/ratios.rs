@@ -13,7 +13,7 @@ use std::{
 
 use http::Request;
 use selvedge_edge::{
-    Answer, Body, Edge, Entropy, OriginResponse, Plan, Platform, Read, UnixMillis, Visit, Want, block_on,
+    Answer, Body, Edge, OriginResponse, Plan, Platform, Read, UnixMillis, Visit, Want, block_on,
 };
 use selvedge_token::{
     Component, Jwk, JwkSet, KeySet, Match, Minter, Policy, RequestUri, SigningKey, Verifier,
@@ -116,7 +116,7 @@ fn visit(request: &Request<()>) -> Visit<'_> {
         request,
         context: &(),
         now: NOW,
-        entropy: Entropy::new([7; 64]),
+        random: None,
     }
 }
 

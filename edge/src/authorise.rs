@@ -81,7 +81,7 @@ pub(crate) fn judge(edge: &Edge, routed: RoutedResource, visit: &Visit<'_>) -> C
             headers: &fields,
             token,
             context: visit.context,
-            random: Some(visit.entropy.lot()),
+            random: visit.random,
             ..Request::new(routed.method.as_str(), &routed.uri)
         };
         let authentic = match edge.authenticate(token, visit.now) {

@@ -20,7 +20,7 @@
 //! A platform that knows one playlist, and a request without a token:
 //!
 //! ```
-//! use selvedge_edge::{Answer, Body, Edge, Entropy, Plan, Platform, UnixMillis, Visit};
+//! use selvedge_edge::{Answer, Body, Edge, Plan, Platform, UnixMillis, Visit};
 //!
 //! struct Desert;
 //!
@@ -38,7 +38,7 @@
 //!     request: &request,
 //!     context: &(),
 //!     now: UnixMillis::from_seconds(0),
-//!     entropy: Entropy::new([0; 64]),
+//!     random: None,
 //! };
 //! let handled = selvedge_edge::block_on(edge.handle(&Desert, &visit));
 //! assert_eq!(handled.response.status(), 401);
@@ -89,4 +89,4 @@ pub use selvedge_token::{
     StoreRequest, UnixMillis,
 };
 pub use site::{ConfigError, OnUnknown, OriginUrl, SessionRules, Site, StreamRules};
-pub use visit::{Entropy, Visit};
+pub use visit::Visit;

@@ -1,7 +1,7 @@
 //! Onward: what a viewer carries to its next request, where that is not the token that it came with.
 
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
-use selvedge_token::{Algorithm, Authentic, RenewalKind, RenewalTerms, Replay, SigningKey};
+use selvedge_token::{Algorithm, Authentic, RenewalKind, RenewalTerms, Replay, SigningKey, StoreKey};
 
 use crate::{
     authorise::Authorised,
@@ -181,7 +181,7 @@ fn root(edge: &Edge, authorised: &Authorised, key: Option<&SigningKey>, visit: &
         return None;
     }
     let session = key.filter(|_| wants_exchange(&grant.authentic)).and_then(|key| {
-        let id = visit.entropy.session_id();
+        let id = session_id(&grant.token, visit);
         let session = grant
             .authentic
             .exchange(edge.site.session.seconds, Some(id), visit.now)?;
@@ -192,6 +192,20 @@ fn root(edge: &Edge, authorised: &Authorised, key: Option<&SigningKey>, visit: &
         (None, Carrier::Query) => Some(Root::Same(token_path(&grant.token))),
         (None, _) => None,
     }
+}
+
+/// The identity of the session that a token begins for this viewer. It is the same each time, so that a player which
+/// loads a document again goes on with its one stream; another household, or another kind of player, has another.
+fn session_id(token: &str, visit: &Visit<'_>) -> [u8; 16] {
+    let address = visit.context.address().map(|address| address.to_string());
+    let agent = visit.request.headers().get(header::USER_AGENT);
+    let parts = [
+        token.as_bytes(),
+        address.as_deref().unwrap_or_default().as_bytes(),
+        agent.map(HeaderValue::as_bytes).unwrap_or_default(),
+    ];
+    let digest = StoreKey::new("session", &parts);
+    digest.as_bytes().first_chunk().copied().unwrap_or_default()
 }
 
 /// Whether a session token serves a player better than this one. A session token itself is as short and as cheap

@@ -6,7 +6,7 @@ mod scenario;
 
 use http::{Request, header};
 use scenario::{NOW, World, edge, key, send_through, session_key, signing_edge, text, visit_at};
-use selvedge_edge::{Entropy, Handled, Visit, block_on};
+use selvedge_edge::{Handled, block_on};
 use selvedge_token::{
     Algorithm, Component, KeySet, Match, Minter, NumericDate, Policy, Replay, SigningKey, UnixMillis,
     Verifier,
@@ -295,26 +295,28 @@ fn a_session_and_the_request_that_begins_it_are_one_stream() {
         .token_id(b"ticket")
         .mint(&SigningKey::from_jwk(&key()).unwrap())
         .unwrap();
-    let get = |url: String, drawn: u8| {
-        let request = Request::get(url).body(()).unwrap();
-        let visit = Visit {
-            entropy: Entropy::new([drawn; 64]),
-            ..visit_at(&request, NOW)
-        };
-        block_on(edge.handle(&world, &visit))
+    let get = |url: String, player: &str| {
+        let request = Request::get(url).header("User-Agent", player).body(()).unwrap();
+        block_on(edge.handle(&world, &visit_at(&request, NOW)))
     };
-    let began = get(format!("https://e/live/news/index.m3u8?CAT={ticket}"), 1);
+    let began = get(format!("https://e/live/news/index.m3u8?CAT={ticket}"), "one");
     assert_eq!(began.record.onward, Some("path"));
     let playlist = text(&began.response);
     let session = playlist.split("/t/").nth(1).unwrap().split('/').next().unwrap();
-    let media = get(format!("https://e/t/{session}/live/news/v/0-1.m4s"), 2);
+    let media = get(format!("https://e/t/{session}/live/news/v/0-1.m4s"), "one");
     assert_eq!(media.response.status(), 200);
-    let second = get(format!("https://e/live/news/index.m3u8?CAT={ticket}"), 3);
+    let again = get(format!("https://e/live/news/index.m3u8?CAT={ticket}"), "one");
+    assert_eq!(
+        session_in(&text(&again.response)),
+        session,
+        "a document that is loaded again goes on with the same session"
+    );
+    let second = get(format!("https://e/live/news/index.m3u8?CAT={ticket}"), "two");
     assert_eq!(second.response.status(), 200, "a document by itself is no stream");
     let other = session_in(&text(&second.response));
-    let refused = get(format!("https://e/t/{other}/live/news/v/0-1.m4s"), 4);
+    let refused = get(format!("https://e/t/{other}/live/news/v/0-1.m4s"), "two");
     assert_eq!(refused.record.problem, Some("too-many-streams"));
-    let first = get(format!("https://e/t/{session}/live/news/v/0-1.m4s"), 5);
+    let first = get(format!("https://e/t/{session}/live/news/v/0-1.m4s"), "one");
     assert_eq!(first.response.status(), 200);
 }
 

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use selvedge_edge::{
-    Answer, Body, Edge, Entropy, OriginResponse, Plan, Platform, Read, UnixMillis, Visit, Want, block_on,
+    Answer, Body, Edge, OriginResponse, Plan, Platform, Read, UnixMillis, Visit, Want, block_on,
 };
 use selvedge_token::{Jwk, JwkSet, Minter, SigningKey};
 
@@ -66,7 +66,7 @@ fuzz_target!(|input: (&str, &str)| {
                 request: &request,
                 context: &(),
                 now: UnixMillis::from_seconds(0),
-                entropy: Entropy::new([0; 64]),
+                random: Some(0),
             },
         ));
         assert_ne!(handled.response.status(), 500);

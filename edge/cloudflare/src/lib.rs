@@ -17,9 +17,7 @@ mod store;
 
 use std::sync::OnceLock;
 
-use selvedge_edge::{
-    ConfigError, Edge, Entropy, Handled, OriginUrl, UnixMillis, Visit, misconfigured, too_long,
-};
+use selvedge_edge::{ConfigError, Edge, Handled, OriginUrl, UnixMillis, Visit, misconfigured, too_long};
 use worker::{
     Context, Date, Env, Request, Response, console_error, console_log, event,
     js_sys::{self, Function, Reflect, Uint8Array},
@@ -71,10 +69,6 @@ async fn handle(request: &Request, env: &Env) -> Handled<Upstream> {
         Ok(pop) => pop,
         Err(error) => return misconfigured(error),
     };
-    let entropy = match entropy() {
-        Ok(entropy) => entropy,
-        Err(error) => return misconfigured(&error),
-    };
     let Ok(converted) = convert::request(request) else {
         return too_long();
     };
@@ -86,26 +80,20 @@ async fn handle(request: &Request, env: &Env) -> Handled<Upstream> {
         request: &converted,
         context: &Client::of(request),
         now: now(),
-        entropy,
+        random: random().ok(),
     };
     pop.edge.handle(&world, &visit).await
 }
 
 /// From `crypto.getRandomValues`.
-fn entropy() -> Result<Entropy, ConfigError> {
-    draw()
-        .map(Entropy::new)
-        .map_err(|_| ConfigError::Missing("the runtime's `crypto`"))
-}
-
-fn draw() -> Result<[u8; 64], wasm_bindgen::JsValue> {
-    let mut bytes = [0; 64];
-    let array = Uint8Array::new_with_length(64);
+fn random() -> Result<u64, wasm_bindgen::JsValue> {
+    let mut bytes = [0; 8];
+    let array = Uint8Array::new_with_length(8);
     let crypto = Reflect::get(&js_sys::global(), &"crypto".into())?;
     let fill: Function = Reflect::get(&crypto, &"getRandomValues".into())?.dyn_into()?;
     fill.call1(&crypto, &array)?;
     array.copy_to(&mut bytes);
-    Ok(bytes)
+    Ok(u64::from_le_bytes(bytes))
 }
 
 /// A variable or a secret: `None` where it is not set.

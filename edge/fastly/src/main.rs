@@ -27,9 +27,7 @@ use fastly::{
     log::Endpoint,
 };
 use http::header;
-use selvedge_edge::{
-    Body, ConfigError, Edge, Entropy, Handled, Record, UnixMillis, Visit, block_on, misconfigured,
-};
+use selvedge_edge::{Body, ConfigError, Edge, Handled, Record, UnixMillis, Visit, block_on, misconfigured};
 
 use crate::{client::Client, platform::World};
 
@@ -62,10 +60,9 @@ fn main() {
 }
 
 fn handle(edge: &Result<Edge, ConfigError>, request: Request) -> Handled<fastly::Body> {
-    let (edge, entropy) = match (edge, entropy()) {
-        (Ok(edge), Ok(entropy)) => (edge, entropy),
-        (Err(error), _) => return misconfigured(error),
-        (_, Err(error)) => return misconfigured(&error),
+    let edge = match edge {
+        Ok(edge) => edge,
+        Err(error) => return misconfigured(error),
     };
     let converted = http::Request::from(request.clone_without_body()).map(|_body| ());
     // The handle stays, for what is asked of the client later.
@@ -74,16 +71,9 @@ fn handle(edge: &Result<Edge, ConfigError>, request: Request) -> Handled<fastly:
         request: &converted,
         context: &Client::of(handle),
         now: now(),
-        entropy,
+        random: getrandom::u64().ok(),
     };
     block_on(edge.handle(&World, &visit))
-}
-
-/// From the host, by `random_get`.
-fn entropy() -> Result<Entropy, ConfigError> {
-    let mut bytes = [0; 64];
-    getrandom::fill(&mut bytes).map_err(|_| ConfigError::Missing("a source of randomness"))?;
-    Ok(Entropy::new(bytes))
 }
 
 fn edge() -> Result<Edge, ConfigError> {

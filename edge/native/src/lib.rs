@@ -23,7 +23,7 @@ use axum::{
     extract::{ConnectInfo, State},
 };
 use http::{Request, Response, Uri, uri};
-use selvedge_edge::{Body, ConfigError, Edge, Entropy, Handled, Record, UnixMillis, Visit, misconfigured};
+use selvedge_edge::{Body, Edge, Handled, Record, UnixMillis, Visit};
 
 pub use client::{Facts, FieldName, Prefix, Trust};
 pub use keys::KeyFile;
@@ -85,19 +85,14 @@ async fn handle(State(pop): State<Pop>, request: Request<axum::body::Body>) -> R
         .map(|peer| peer.0);
     let request = Request::from_parts(parts, ());
     let client = pop.0.trust.client(peer, request.headers());
-    let handled = match entropy() {
-        Ok(entropy) => {
-            let visit = Visit {
-                request: &request,
-                context: &client,
-                now: now(),
-                entropy,
-            };
-            let edge = pop.edge();
-            edge.handle(&pop.0.native, &visit).await
-        }
-        Err(error) => misconfigured(&error),
+    let visit = Visit {
+        request: &request,
+        context: &client,
+        now: now(),
+        random: random(),
     };
+    let edge = pop.edge();
+    let handled = edge.handle(&pop.0.native, &visit).await;
     log(&handled.record);
     respond(handled, head)
 }
@@ -124,11 +119,8 @@ fn absolute(uri: &Uri, host: Option<&http::HeaderValue>, scheme: &uri::Scheme) -
     Uri::from_parts(parts).unwrap_or_else(|_| uri.clone())
 }
 
-/// Nobody is served with bytes that others can guess: sessions and nonces are made of them.
-fn entropy() -> Result<Entropy, ConfigError> {
-    let mut bytes = [0; 64];
-    getrandom::fill(&mut bytes).map_err(|_| ConfigError::Missing("a source of randomness"))?;
-    Ok(Entropy::new(bytes))
+fn random() -> Option<u64> {
+    getrandom::u64().ok()
 }
 
 fn now() -> UnixMillis {

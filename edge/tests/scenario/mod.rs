@@ -7,8 +7,8 @@ use std::{cell::RefCell, collections::HashMap};
 
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use selvedge_edge::{
-    Answer, Body, Edge, Entropy, Handled, OriginRequest, OriginResponse, Plan, Platform, Read, Unanswered,
-    UnixMillis, Visit, Want, block_on,
+    Answer, Body, Edge, Handled, OriginRequest, OriginResponse, Plan, Platform, Read, Unanswered, UnixMillis,
+    Visit, Want, block_on,
 };
 use selvedge_edge::{Standing, StoreRequest};
 use selvedge_token::{Component, Jwk, Match, MemoryStore, Minter, SigningKey, Store as _};
@@ -182,7 +182,7 @@ pub(crate) fn visit_at(request: &Request<()>, now: UnixMillis) -> Visit<'_> {
         request,
         context: &(),
         now,
-        entropy: Entropy::new([7; 64]),
+        random: Some(u64::MAX),
     }
 }
 
