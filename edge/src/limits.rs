@@ -21,6 +21,10 @@ pub(crate) const MAX_CERTIFICATES: usize = 8;
 /// near 100 KiB: a subject whose streams are more than this has another problem.
 pub(crate) const MAX_STORED: usize = 256;
 
+/// The furthest moment at which a platform's store is asked to forget something, in seconds from now: a century.
+/// Fastly's store counts seconds in 32 bits, 136 years of them, and a date of JavaScript's ends in the year 275760.
+pub(crate) const MAX_STORED_SECONDS: i64 = 100 * 366 * 86_400;
+
 /// Most verdicts on tokens that one instance keeps.
 pub(crate) const MAX_VERDICTS: usize = 20_000;
 

@@ -7,7 +7,7 @@ use core::fmt::Write as _;
 
 use selvedge_token::{MemoryStore, Standing, Store as _, StoreKey, StoreRequest, UnixMillis};
 
-use crate::limits::MAX_STORED;
+use crate::limits::{MAX_STORED, MAX_STORED_SECONDS};
 
 /// Where the answer to a request is kept: everything that bears on it, and nothing else, lies there. Letters,
 /// digits and a hyphen, so that it is a key in every platform's store.
@@ -33,7 +33,8 @@ pub struct Stored {
     pub standing: Standing,
     /// What to keep from now on; `None` where nothing changed.
     pub save: Option<String>,
-    /// When the next thing that is kept runs out, which is when [`sweep`] has something to do; `None` for never.
+    /// When the next thing that is kept runs out, which is when [`sweep`] has something to do; `None` for never, or
+    /// for a time more than a century away.
     pub due: Option<UnixMillis>,
 }
 
@@ -55,7 +56,7 @@ pub fn ask(kept: Option<&str>, request: &StoreRequest, now: UnixMillis) -> Store
     Stored {
         standing,
         save: (store != before).then(|| write(&store)),
-        due: store.next_due(),
+        due: next_due(&store, now),
     }
 }
 
@@ -77,7 +78,14 @@ pub fn sweep(kept: &str, now: UnixMillis) -> Option<(String, Option<UnixMillis>)
         return Some((kept.to_owned(), None));
     };
     store.sweep(now);
-    (!store.is_empty()).then(|| (write(&store), store.next_due()))
+    (!store.is_empty()).then(|| (write(&store), next_due(&store, now)))
+}
+
+/// When the next thing runs out, if that is within what platforms can say: the date of an alarm and the seconds of a
+/// time to live are bounded, each in its own way.
+fn next_due(store: &MemoryStore, now: UnixMillis) -> Option<UnixMillis> {
+    let latest = now.plus_seconds(MAX_STORED_SECONDS);
+    store.next_due().filter(|due| *due <= latest)
 }
 
 fn read(kept: Option<&str>) -> Option<MemoryStore> {
@@ -175,6 +183,18 @@ mod tests {
             Some((kept.clone(), Some(NOW.plus_seconds(30))))
         );
         assert_eq!(sweep(&kept, NOW.plus_seconds(40)), None);
+    }
+
+    #[test]
+    fn what_lasts_longer_than_platforms_can_say_is_never_due() {
+        for until in [UnixMillis::MAX, UnixMillis(8_640_000_000_000_001)] {
+            let once = StoreRequest::Once { key: key("a"), until };
+            let asked = ask(None, &once, NOW);
+            assert_eq!((asked.standing, asked.due), (Standing::Clear, None));
+            let kept = asked.save.unwrap();
+            assert_eq!(sweep(&kept, NOW), Some((kept.clone(), None)));
+            assert_eq!(ask(Some(&kept), &once, NOW).standing, Standing::Held);
+        }
     }
 
     #[test]
