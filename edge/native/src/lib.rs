@@ -112,10 +112,12 @@ fn respond(handled: Handled<reqwest::Body>, head: bool) -> Response<axum::body::
 /// HTTP/1.1 sends a path and a `Host`; the core judges the whole URI.
 fn absolute(uri: &Uri, host: Option<&http::HeaderValue>, scheme: &uri::Scheme) -> Uri {
     let mut parts = uri.clone().into_parts();
-    if parts.authority.is_none() {
-        parts.authority = host.and_then(|host| uri::Authority::try_from(host.as_bytes()).ok());
-    }
-    parts.scheme = parts.authority.is_some().then(|| scheme.clone());
+    let of_field = || host.and_then(|host| uri::Authority::try_from(host.as_bytes()).ok());
+    let authority = parts.authority.or_else(of_field);
+    // Without a host there could be no scheme either, and none is not the operator's. This one is nobody's (RFC 6761
+    // §6.4), so no token is for it.
+    parts.authority = Some(authority.unwrap_or_else(|| uri::Authority::from_static("host.invalid")));
+    parts.scheme = Some(scheme.clone());
     Uri::from_parts(parts).unwrap_or_else(|_| uri.clone())
 }
 

@@ -112,13 +112,28 @@ async fn an_origin_that_is_away_is_a_502_with_a_reason_for_programs() {
 async fn the_scheme_is_the_operators_and_never_the_clients() {
     let https_only = Minter::new().uri(Component::Scheme, Match::Exact("https".into()));
     let token = https_only.mint(&SigningKey::from_jwk(&key()).unwrap()).unwrap();
-    for url in [
-        format!("/t/{token}/live/c/v/0-1.m4s"),
-        format!("http://e/t/{token}/live/c/v/0-1.m4s"),
-    ] {
+    let path = format!("/t/{token}/live/c/v/0-1.m4s");
+    for url in [path.clone(), format!("http://e{path}")] {
         let (status, _, _) = send(edge(&origin().await), Request::get(url).header("Host", "e")).await;
         assert_eq!(status, StatusCode::OK);
     }
+    let keys = serde_json::to_string(&JwkSet { keys: vec![key()] }).unwrap();
+    let plain = Pop::new(
+        Edge::new(&keys, "{}").unwrap(),
+        Native::new(OriginUrl::parse(&origin().await).unwrap()).unwrap(),
+        http::uri::Scheme::HTTP,
+        Trust::default(),
+    );
+    for host in ["e", "no host", ""] {
+        let request = Request::get(&path).header("Host", host);
+        assert_eq!(
+            send(plain.router(), request).await.0,
+            StatusCode::FORBIDDEN,
+            "{host:?}"
+        );
+    }
+    let (status, _, _) = send(plain.router(), Request::get(&path)).await;
+    assert_eq!(status, StatusCode::FORBIDDEN, "without a host");
 }
 
 #[tokio::test]
