@@ -20,8 +20,8 @@ pub(crate) fn reroot(mpd: &str, reroot: &Reroot<'_>) -> Option<String> {
     loop {
         let tag = at + mpd.get(at..)?.find('<')?;
         let rest = mpd.get(tag..)?;
-        if rest.starts_with("<!--") {
-            at = tag + rest.find("-->")? + 3;
+        if let Some(aside) = aside(rest) {
+            at = tag + aside?;
         } else if is_tag(rest, "ProgramInformation") {
             at = end_of_element(mpd, tag, "ProgramInformation")?;
         } else if is_tag(rest, "BaseURL") {
@@ -112,12 +112,20 @@ fn start_of(xml: &str, from: usize, name: &str) -> Option<usize> {
         if is_tag(rest, name) {
             return Some(at);
         }
-        at += if rest.starts_with("<!--") {
-            rest.find("-->")? + 3
-        } else {
-            1
+        at += match aside(rest) {
+            Some(length) => length?,
+            None => 1,
         };
     }
+}
+
+/// The length of the comment or processing instruction at the beginning, if one stands there; `Some(None)` for one
+/// that never ends.
+fn aside(at: &str) -> Option<Option<usize>> {
+    [("<!--", "-->"), ("<?", "?>")]
+        .into_iter()
+        .find(|(open, _)| at.starts_with(open))
+        .map(|(_, close)| at.find(close).map(|end| end + close.len()))
 }
 
 /// Whether a start tag of this local name stands at the beginning, with or without a namespace prefix.
@@ -197,6 +205,15 @@ mod tests {
         assert_eq!(
             below("<MPD><Location>https://o.example/m.mpd</Location><Period/></MPD>").unwrap(),
             "<MPD><BaseURL>/t/tok/live/c/</BaseURL><Location>https://o.example/m.mpd</Location><Period/></MPD>"
+        );
+    }
+
+    #[test]
+    fn an_instruction_ends_no_search() {
+        assert_eq!(
+            below("<?xml version='1.0'?><?a <MPD>?><MPD><?b c?><BaseURL>media/</BaseURL><Period/></MPD>")
+                .unwrap(),
+            "<?xml version='1.0'?><?a <MPD>?><MPD><?b c?><BaseURL>/t/tok/live/c/media/</BaseURL><Location>/t/tok/live/c/manifest.mpd</Location><Period/></MPD>"
         );
     }
 

@@ -24,6 +24,9 @@ impl<'a> Reroot<'a> {
     pub(crate) fn apply<'u>(&'u self, uri: &'u str) -> Option<[&'u str; 3]> {
         if uri.is_empty() || uri.starts_with('#') || uri.starts_with("//") || has_scheme(uri) {
             None
+        } else if uri.starts_with('?') {
+            // Of a query alone, the path is the document's own (RFC 3986 §5.2.2).
+            Some([self.prefix, self.path, uri])
         } else if uri.starts_with('/') {
             Some([self.prefix, "", uri])
         } else {
@@ -70,6 +73,11 @@ mod tests {
             Some("/t/tok/live/news/../sport/a")
         );
         assert_eq!(moved("/vod/a.m3u8").as_deref(), Some("/t/tok/vod/a.m3u8"));
+        assert_eq!(
+            moved("?a=1").as_deref(),
+            Some("/t/tok/live/news/index.m3u8?a=1"),
+            "the document itself, asked for otherwise"
+        );
         assert_eq!(moved("a:b").as_deref(), None);
         assert_eq!(moved("v/a:b").as_deref(), Some("/t/tok/live/news/v/a:b"));
         for elsewhere in [

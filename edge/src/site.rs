@@ -15,7 +15,7 @@ pub struct Site {
     /// Identities of this edge for a token's `aud`.
     pub audiences: Vec<String>,
     /// Web origins whose pages may play from here, such as `https://tv.example`, or `*` (the default) for all.
-    /// Cookies are accepted from listed origins alone, never with `*`.
+    /// With cookies, browsers let a listed origin's pages alone read answers, and where `*` is in the list none.
     pub cors_origins: Vec<String>,
     /// Whether answers say in `Server-Timing` what was decided. Off by default: it is for operators and demos.
     pub server_timing: bool,
