@@ -76,7 +76,7 @@ pub(crate) fn add(payload: &[u8], label: Label, value: &Edit) -> Result<Vec<u8>,
     Ok(out)
 }
 
-/// Succeeds for one map, of at most [`MAX_CLAIMS`](crate::MAX_CLAIMS), in which no key stands twice.
+/// Succeeds for one map, of at most [`MAX_CLAIMS`], in which no key stands twice.
 pub(crate) fn check(payload: &[u8]) -> Result<(), Refusal> {
     let mut reader = Reader::new(payload);
     let entries = reader.map()?;
