@@ -190,7 +190,7 @@ fn consequence(
 ) -> Option<ConsequenceAnswer> {
     let minting = Minting {
         issuer: edge.site.own_issuer.as_deref(),
-        lifetime_seconds: edge.site.session.seconds,
+        lifetime_seconds: Minting::DEFAULT_LIFETIME_SECONDS,
         keys: edge.verifier.keys(),
         now,
     };

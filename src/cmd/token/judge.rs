@@ -191,7 +191,7 @@ pub(super) fn judge(
             if let (Problem::Refused(refusal), Some((keys, authentic))) = (&problem, signing) {
                 let minting = Minting {
                     issuer: issuer.as_deref(),
-                    lifetime_seconds: MINTED_SECONDS,
+                    lifetime_seconds: Minting::DEFAULT_LIFETIME_SECONDS,
                     keys,
                     now: facts.moment(),
                 };
@@ -204,9 +204,6 @@ pub(super) fn judge(
     }
     Ok(verdict)
 }
-
-/// How long a token of `catif` lives that leaves its `exp` to the edge.
-const MINTED_SECONDS: u32 = 60;
 
 /// The `exp` of the token that is handed over beside the answer, where one is due and a key may sign it.
 fn renewed(keys: &KeySet, authentic: &Authentic, now: UnixMillis) -> Option<i64> {

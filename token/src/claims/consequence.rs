@@ -58,6 +58,11 @@ pub struct Minting<'k> {
     pub now: UnixMillis,
 }
 
+impl Minting<'_> {
+    /// A lifetime that suits most: a redirect is followed at once.
+    pub const DEFAULT_LIFETIME_SECONDS: u32 = 60;
+}
+
 impl Consequences {
     pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, &'static str> {
         const SHAPE: &str = "expected a map from claims to actions";
