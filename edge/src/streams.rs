@@ -29,7 +29,7 @@ pub(crate) struct Lease {
 
 impl Lease {
     /// The lease that a request of this token's needs; `None` where the token names no subject. Its stream is
-    /// its `cti`, which an exchange makes anew for each session, or the token itself.
+    /// its `cti`, which each session that an exchange begins has for itself, or the token itself.
     pub(crate) fn of(
         rules: StreamRules,
         authentic: &Authentic,

@@ -45,8 +45,8 @@ impl Authentic {
     /// take another token carries for the whole session.
     ///
     /// Beside what [`renewal`](Self::renewal) changes, it has neither `catr`, for it is not renewed, nor a
-    /// `catreplay` of 1, for the one use is spent on it. It has `token_id` as `cti` if there is one, of 16 bytes
-    /// from a cryptographic source; otherwise `cti` stays.
+    /// `catreplay` of 1, for the one use is spent on it. It has `token_id` as `cti` if there is one: 16 bytes
+    /// that no other session has, no secret; otherwise `cti` stays.
     ///
     /// Its `exp` is that of this token, or `horizon_seconds` from `now` where that is later and `catr` would let
     /// a viewer get there by renewing ([`RenewalTerms::session_until`](crate::RenewalTerms::session_until)). A
