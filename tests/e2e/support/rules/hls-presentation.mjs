@@ -1,0 +1,134 @@
+// The rules that hold between the renditions of one presentation (rfc8216bis 6.2.4 and 4.4.5.4).
+import { isBefore } from './hls-playlist.mjs';
+
+/**
+ * Checks the histories of all renditions against each other.
+ *
+ * @param {import('./hls-history.mjs').RenditionHistory[]} histories of renditions that play in time
+ * @param {import('./findings.mjs').Findings} findings
+ * @param {(uri: string, base: string) => string} [resolve] makes URIs of reports comparable with those of histories
+ */
+export function checkPresentation(histories, findings, resolve = resolveUri) {
+  checkAlike(histories, findings);
+  checkTimelines(histories, findings);
+  checkReports(histories, findings, resolve);
+}
+
+function checkAlike(histories, findings) {
+  const [first, ...others] = histories.filter(({ last }) => last);
+  for (const other of others) {
+    const [a, b] = [first.last.playlist, other.last.playlist];
+    if (a.targetDuration !== b.targetDuration) {
+      findings.must(
+        'target-durations-differ',
+        other.uri,
+        `${b.targetDuration} s, and ${a.targetDuration} s in ${first.uri}`,
+      );
+    }
+    const control = ({ serverControl }) => JSON.stringify([...(serverControl ?? [])].sort());
+    if (control(a) !== control(b)) {
+      findings.must('server-controls-differ', other.uri, `${control(b)}, and ${control(a)} in ${first.uri}`);
+    }
+    const dated = ({ all }) => all.some(({ dateTime }) => dateTime !== null);
+    if (dated(a) !== dated(b))
+      findings.must('dates-in-some', other.uri, 'some renditions have dates and some have none');
+  }
+}
+
+/** At one moment of the programme every rendition has the same discontinuity sequence number. */
+function checkTimelines(histories, findings) {
+  const [first, ...others] = histories;
+  for (const other of others) {
+    const spans = [...other.segments.values()].filter(({ time }) => time !== null);
+    for (const segment of first.segments.values()) {
+      if (segment.time === null) continue;
+      const middle = segment.time + segment.duration * 500;
+      const match = spans.find(({ time, duration }) => time <= middle && middle < time + duration * 1_000);
+      if (!match) continue;
+      const inset = Math.min(middle - match.time, match.time + match.duration * 1_000 - middle);
+      if (match.discontinuitySequence !== segment.discontinuitySequence && inset > BOUNDARY_MS) {
+        findings.must(
+          'discontinuities-differ',
+          other.uri,
+          `at ${new Date(middle).toISOString()} the discontinuity sequence is ${match.discontinuitySequence}, ` +
+            `and ${segment.discontinuitySequence} in ${first.uri}`,
+        );
+      }
+    }
+  }
+}
+
+/** Audio segments do not end where video segments do. */
+const BOUNDARY_MS = 500;
+
+/**
+ * Reports name every other rendition, and what they say was true when they were served: not behind what anybody had
+ * seen before, and not ahead of what anybody saw afterwards.
+ */
+function checkReports(histories, findings, resolve) {
+  const byUri = new Map(histories.map((history) => [history.uri, history]));
+  for (const history of histories) {
+    for (const [index, { playlist, asked, at }] of history.served.entries()) {
+      if (playlist.ended || playlist.partTarget === null) continue;
+      const reported = new Set();
+      for (const { uri, lastSequence, lastPart } of playlist.reports) {
+        const target = byUri.get(resolve(uri, history.uri));
+        if (!target) {
+          findings.must('report-unknown', history.uri, `${uri} is reported and is no rendition`);
+          continue;
+        }
+        if (target === history) findings.should('report-own', history.uri, 'a rendition reports itself');
+        reported.add(target);
+        const report = { sequence: lastSequence ?? playlist.edge.sequence, part: lastPart ?? playlist.edge.part };
+        // The playlist may have been made when its own edge moved, at the earliest.
+        const moved = index > 0 && isBefore(history.served[index - 1].playlist.edge, playlist.edge);
+        const made = moved ? Math.max(asked, history.served[index - 1].at) : firstSeen(history, index);
+        checkReport(target, report, { made, at, slack: playlist.partTarget * 1_000 }, history.uri, findings);
+      }
+      for (const other of histories) {
+        if (other !== history && !reported.has(other) && !other.last?.playlist.iFramesOnly) {
+          findings.must('report-missing', history.uri, `no report of ${other.uri}`);
+        }
+      }
+    }
+  }
+}
+
+function firstSeen({ served }, index) {
+  let first = index;
+  while (first > 0 && !isBefore(served[first - 1].playlist.edge, served[index].playlist.edge)) first -= 1;
+  return served[first].asked;
+}
+
+function checkReport(target, report, { made, at, slack }, where, findings) {
+  const seenBefore = target.served.findLast((one) => one.at <= made - slack);
+  if (seenBefore && isBehind(report, seenBefore.playlist.edge)) {
+    findings.must(
+      'report-stale',
+      where,
+      `${target.uri}: ${text(report)}, and ${text(seenBefore.playlist.edge)} was seen before`,
+    );
+  }
+  const seenAfter = target.served.find((one) => one.asked >= at);
+  if (seenAfter && isBehind(seenAfter.playlist.edge, report)) {
+    findings.must(
+      'report-ahead',
+      where,
+      `${target.uri}: ${text(report)}, and later it was at ${text(seenAfter.playlist.edge)}`,
+    );
+  }
+}
+
+/** Whether one edge is truly behind another: a segment's last part and its end are one place. */
+function isBehind(a, b) {
+  return (
+    a.sequence < b.sequence || (a.sequence === b.sequence && a.part !== null && b.part !== null && a.part < b.part)
+  );
+}
+
+const text = ({ sequence, part }) => (part === null ? `${sequence}` : `${sequence}.${part}`);
+
+const resolveUri = (uri, base) => {
+  const root = 'http://presentation.invalid/';
+  return new URL(uri, new URL(base, root)).href.replace(root, '').replace(/\?.*$/, '');
+};
