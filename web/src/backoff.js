@@ -3,9 +3,16 @@
 const FIRST_MS = 1_000;
 const LONGEST_MS = 30_000;
 
-/** Waits that double, from a second to half a minute, until something works again. */
+/** Waits that double, up to half a minute, until something works again. */
 export class Backoff {
-  #next = FIRST_MS;
+  #first;
+  #next;
+
+  /** @param {number} [first] the first wait in ms */
+  constructor(first = FIRST_MS) {
+    this.#first = first;
+    this.#next = first;
+  }
 
   /** The wait before the next try, in ms. */
   next() {
@@ -16,6 +23,6 @@ export class Backoff {
 
   /** It worked: the next failure is a first one again. */
   reset() {
-    this.#next = FIRST_MS;
+    this.#next = this.#first;
   }
 }

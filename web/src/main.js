@@ -2,8 +2,9 @@
 import { Backoff } from './backoff.js';
 import { ClockReader, STRIP_SHARE } from './clock.js';
 import { measureOffset, now } from './edge-time.js';
+import { Follower, isLive } from './live.js';
 import { CARRIERS, ChannelPlayer, PLAYERS } from './player.js';
-import { watchRequests } from './requests.js';
+import { isHeld, isPart, watchRequests } from './requests.js';
 import { Sparkline } from './sparkline.js';
 import { attempts, send } from './tries.js';
 
@@ -16,9 +17,7 @@ const NO_CLOCK_AFTER_MISSES = 10;
 const ROWS_SHOWN = 40;
 /** Share of the picture below the strip into which the codec smears it. */
 const STRIP_BLUR_SHARE = 0.008;
-/** Latency this far above what the player settled on is "behind live". */
-const BEHIND_LIVE_MS = 3_000;
-/** A picture whose clock was last read so long ago stands still. */
+/** A picture that no other has followed for so long stands still. */
 const STANDS_STILL_MS = 1_000;
 
 const $ = (id) => document.getElementById(id);
@@ -30,6 +29,11 @@ const player = new ChannelPlayer(video, recover);
 /** What tests, and the curious, read from the console. */
 const state = {
   latencyMs: null,
+  targetMs: null,
+  rate: 1,
+  live: false,
+  parts: 0,
+  held: 0,
   clockReads: 0,
   clockMisses: 0,
   clockOffsetMs: 0,
@@ -126,9 +130,10 @@ async function play(which, { hold = false } = {}) {
   notice('Waiting for the picture');
   latencyLine.clear();
   bufferLine.clear();
+  forgetParts();
   recentLatency.length = 0;
-  settledLatency = null;
-  clockReadAt = null;
+  follower.begin();
+  frameShownAt = null;
   latencyWhenRead = null;
   state.latencyMs = null;
   const carrier = chosen('carrier');
@@ -218,10 +223,11 @@ async function recover({ status, retryInMs }) {
 // Latency
 
 const recentLatency = [];
-let settledLatency = null;
-/** When the clock of a picture was last read, ms of `performance.now()`, and the latency it told. */
-let clockReadAt = null;
+/** When a picture was last shown, ms of `performance.now()`. */
+let frameShownAt = null;
+/** The latency that the clock of a picture told, ms. */
 let latencyWhenRead = null;
+const follower = new Follower();
 let offset = { offset: 0, uncertainty: Infinity };
 
 function keepClockInStep() {
@@ -246,6 +252,7 @@ function readClock() {
 
   const onFrame = (_now, frame) => {
     const at = performance.now();
+    if (!video.paused) frameShownAt = at;
     // A frame that is shown while nothing plays yet says nothing about latency.
     if (!video.paused && at - readAt >= READ_CLOCK_EVERY_MS) {
       readAt = at;
@@ -255,7 +262,6 @@ function readClock() {
         if (state.clockReads === 0 && state.clockMisses === NO_CLOCK_AFTER_MISSES) withoutClock();
       } else {
         state.clockReads += 1;
-        clockReadAt = at;
         stage.dataset.clock = 'burned';
         // The frame reaches the screen at its expected display time, a little after this call.
         const shownAt = frame ? performance.timeOrigin + frame.expectedDisplayTime : now();
@@ -297,8 +303,8 @@ function drawStrip(context, luma) {
 
 /** For how long, in ms, the picture has stood still that should be moving; a hidden page shows none. */
 function standsStillFor() {
-  if (clockReadAt === null || video.paused || document.hidden) return 0;
-  const since = performance.now() - clockReadAt;
+  if (frameShownAt === null || video.paused || document.hidden) return 0;
+  const since = performance.now() - frameShownAt;
   return since > STANDS_STILL_MS ? Math.round(since) : 0;
 }
 
@@ -316,18 +322,13 @@ function sample() {
     bufferLine.push(state.bufferSeconds);
     $('buffer').textContent = state.bufferSeconds.toFixed(1);
   }
+  followLive();
   if (latencyWhenRead !== null) {
     const still = standsStillFor();
     state.latencyMs = latencyWhenRead + still;
     const seconds = state.latencyMs / 1000;
-    latencyLine.push(seconds);
+    latencyLine.push(seconds, state.targetMs === null ? null : state.targetMs / 1000);
     $('latency').textContent = seconds.toFixed(2);
-    if (settledLatency === null || state.latencyMs < settledLatency) {
-      settledLatency = state.latencyMs;
-    }
-    $('live').dataset.live = String(
-      !video.paused && still === 0 && state.latencyMs - settledLatency < BEHIND_LIVE_MS,
-    );
   } else {
     $('latency').textContent = '–';
   }
@@ -335,6 +336,25 @@ function sample() {
   $('dropped').textContent = String(dropped);
   $('frames').textContent = `of ${total.toLocaleString('en')}`;
   showLadder();
+}
+
+function followLive() {
+  const pace = player.adapter?.pace() ?? null;
+  const plays = frameShownAt !== null && !video.paused && standsStillFor() === 0;
+  state.live = plays && pace !== null && isLive(pace);
+  state.targetMs = pace && Math.round(pace.target * 1000);
+  state.rate = video.playbackRate;
+  $('live').dataset.live = String(state.live);
+  $('aim').hidden = pace === null;
+  if (pace === null) return;
+  $('target').textContent = pace.target.toFixed(2);
+  $('rate').textContent = video.playbackRate.toFixed(2);
+  if (plays && follower.shouldJump(pace, performance.now())) toLive();
+}
+
+function toLive() {
+  player.forgiveNextWait();
+  player.adapter?.toLive();
 }
 
 let ladderShown = '';
@@ -401,6 +421,7 @@ function showRequests() {
   };
   watchRequests(edge, (fresh) => {
     state.requests += fresh.length;
+    countParts(fresh);
     rows = [...fresh.reverse(), ...rows].slice(0, ROWS_SHOWN);
     render();
   });
@@ -410,6 +431,34 @@ function showRequests() {
     hold.textContent = held ? 'Go on' : 'Hold';
     render();
   });
+}
+
+/** For how long the last held requests were held, ms. */
+let heldFor = [];
+
+/** What a low-latency playlist brings beyond whole segments; a channel without parts shows none of it. */
+function countParts(rows) {
+  const held = rows.filter(isHeld);
+  state.parts += rows.filter(isPart).length;
+  state.held += held.length;
+  heldFor = [...heldFor, ...held.map(({ duration }) => duration)].slice(-MINUTE_OF_SAMPLES);
+  showParts();
+}
+
+function forgetParts() {
+  state.parts = 0;
+  state.held = 0;
+  heldFor = [];
+  showParts();
+}
+
+function showParts() {
+  const none = state.parts + state.held === 0;
+  for (const element of document.querySelectorAll('.of-parts')) element.hidden = none;
+  $('parts').textContent = state.parts.toLocaleString('en');
+  $('held').textContent = state.held.toLocaleString('en');
+  const mean = heldFor.reduce((sum, ms) => sum + ms, 0) / (heldFor.length || 1);
+  $('held-for').textContent = `for ${Math.round(mean)} ms`;
 }
 
 function tableRow(row) {
@@ -502,9 +551,8 @@ function wireControls() {
     video.muted = video.volume === 0;
   });
   $('live').addEventListener('click', () => {
-    player.forgiveNextWait();
-    settledLatency = null;
-    player.adapter?.toLive();
+    follower.begin();
+    toLive();
     video.play();
   });
   $('fullscreen').addEventListener('click', toggleFullscreen);
@@ -525,8 +573,12 @@ function wireControls() {
 
 function togglePlay() {
   player.forgiveNextWait();
-  if (video.paused) video.play();
-  else video.pause();
+  if (video.paused) {
+    video.play();
+  } else {
+    follower.leave();
+    video.pause();
+  }
 }
 
 function toggleMute() {

@@ -16,6 +16,7 @@ import { TokenInHeader } from './token.js';
  * @property {() => Level[]} levels
  * @property {() => string | null} current the rendition that plays
  * @property {(id: string | null) => void} select null leaves the choice to the player
+ * @property {() => import('./live.js').Pace | null} pace null while the player does not know
  * @property {() => void} toLive jumps to where the player would have started
  * @property {() => Promise<void>} close
  */

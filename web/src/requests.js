@@ -35,6 +35,28 @@ export function toRow(entry, timeOrigin) {
   };
 }
 
+/** A part of a segment: its name ends in its index, `<epoch>-<start>.<index>.m4s`. */
+const PART = /-\d+\.\d+\.m4s$/;
+
+/**
+ * Whether a request brought a part of a segment (RFC 8216bis §4.4.4.9), and not a whole one.
+ *
+ * @param {Row} row
+ */
+export function isPart({ path, status }) {
+  return status === 200 && PART.test(path);
+}
+
+/**
+ * Whether a request was for a playlist that did not exist yet, so that the origin held it until it did (RFC 8216bis
+ * §6.2.5.2).
+ *
+ * @param {Row} row
+ */
+export function isHeld({ path, status }) {
+  return status === 200 && path.includes('_HLS_msn=');
+}
+
 /**
  * Reports each finished request to one origin, in the order in which they started.
  *

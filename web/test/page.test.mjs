@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Backoff } from '../src/backoff.js';
 import { bestOffset } from '../src/edge-time.js';
+import { Follower, isLive } from '../src/live.js';
 import { tampered, textWithoutTokens, withoutTokens } from '../src/redact.js';
-import { toRow } from '../src/requests.js';
-import { linePath } from '../src/sparkline.js';
+import { isHeld, isPart, toRow } from '../src/requests.js';
+import { linePath, markPath } from '../src/sparkline.js';
 import { attempts } from '../src/tries.js';
 
 const TOKEN = '0oRDoQEmoQRCazFYPqUEGmkAAABqc2lnbmF0dXJlLi4u';
@@ -95,4 +96,53 @@ test('waits double up to half a minute, and begin anew after a success', () => {
   assert.deepEqual(waits, [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
   backoff.reset();
   assert.equal(backoff.next(), 1_000);
+});
+
+test('live is near the target that the player has, near or far as that is', () => {
+  assert.equal(isLive({ latency: 1.9, target: 0.96 }), true);
+  assert.equal(isLive({ latency: 2.1, target: 0.96 }), false);
+  assert.equal(isLive({ latency: 8.5, target: 6 }), true, 'a stall of a while is no matter six seconds behind');
+  assert.equal(isLive({ latency: 9.5, target: 6 }), false);
+  assert.equal(isLive({ latency: 2, target: 6 }), true, 'nearer than it means to be');
+});
+
+test('a player that stays behind jumps, less and less often', () => {
+  const follower = new Follower();
+  const jumps = [];
+  for (let now = 0; now <= 40_000; now += 500) {
+    if (follower.shouldJump({ latency: 12, target: 6 }, now)) jumps.push(now);
+  }
+  assert.deepEqual(jumps, [5_000, 15_500, 36_000]);
+});
+
+test('a player that comes back by itself does not jump, nor one that the viewer paused', () => {
+  const follower = new Follower();
+  for (let now = 0; now <= 40_000; now += 500) {
+    const latency = now % 4_000 ? 12 : 6;
+    assert.equal(follower.shouldJump({ latency, target: 6 }, now), false);
+  }
+  follower.leave();
+  for (let now = 40_500; now <= 80_000; now += 500) {
+    assert.equal(follower.shouldJump({ latency: 12, target: 6 }, now), false);
+  }
+  follower.begin();
+  assert.equal(follower.shouldJump({ latency: 12, target: 6 }, 80_500), false);
+  assert.equal(follower.shouldJump({ latency: 12, target: 6 }, 85_500), true);
+});
+
+test('parts and held playlists are told from whole segments and plain reloads', () => {
+  const row = (path) => ({ path, status: 200 });
+  assert.equal(isPart(row('/t/…/live/demo/video-720p/17-3456.2.m4s')), true);
+  assert.equal(isPart(row('/t/…/live/demo/video-720p/17-3456.m4s')), false);
+  assert.equal(isHeld(row('/live/demo/video-720p/index.m3u8?_HLS_msn=4&_HLS_part=1')), true);
+  assert.equal(isHeld(row('/live/demo/video-720p/index.m3u8')), false);
+  assert.equal(isHeld({ ...row('/live/demo/v/index.m3u8?_HLS_msn=4'), status: 503 }), false);
+});
+
+test('the mark and the line share one scale', () => {
+  const scale = { capacity: 3, floor: 0, minSpan: 1 };
+  assert.equal(markPath([2, 2, 2], scale, 2), 'M0 24.0L240 24.0');
+  assert.equal(linePath([2, 2, 2], scale, 4), 'M0.0 45.0L120.0 45.0L240.0 45.0');
+  assert.equal(markPath([2, 2, 2], scale, 4), 'M0 3.0L240 3.0');
+  assert.equal(markPath([2, 2], scale, null), '');
 });

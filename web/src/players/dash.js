@@ -55,6 +55,10 @@ export function open(video, url, onError, carrier) {
       });
       if (id !== null) player.setRepresentationForTypeById('video', id);
     },
+    pace: () => {
+      const [latency, target] = [player.getCurrentLiveLatency(), player.getTargetLiveDelay()];
+      return Number.isFinite(latency) && target > 0 ? { latency, target } : null;
+    },
     toLive: () => player.seekToOriginalLive(),
     close: async () => player.destroy(),
   };

@@ -5,11 +5,14 @@ import { hlsCarrying } from '../token.js';
 /** @typedef {import('../player.js').Adapter} Adapter */
 /** @typedef {import('../player.js').Failure} Failure */
 
-/**
- * hls.js plays this many target durations behind the live edge. A channel that has just begun is
- * shorter than that, and playing at once would leave no buffer for as long as the page is open.
- */
+/** Without a word in the playlist, hls.js plays this many target durations behind the live edge. */
 const START_DEPTH = 3;
+
+/** How much faster hls.js may play a channel of parts to come back to its target: hardly heard. */
+const CATCH_UP_RATE = 1.1;
+
+/** How much further behind hls.js goes after a stall, in parts; by itself it would be a second. */
+const PARTS_AFTER_STALL = 1;
 
 export const name = 'hls.js';
 export const version = Hls.version;
@@ -28,6 +31,7 @@ export function open(video, url, onError, carrier) {
   const hls = new Hls({
     backBufferLength: 30,
     liveDurationInfinity: true,
+    lowLatencyMode: true,
     ...(carrier && hlsCarrying(carrier)),
   });
   const backoff = new Backoff();
@@ -48,12 +52,15 @@ export function open(video, url, onError, carrier) {
     if (data.fatal && data.type === Hls.ErrorTypes.MEDIA_ERROR) hls.recoverMediaError();
   });
   hls.on(Hls.Events.FRAG_LOADED, () => backoff.reset());
+  // A channel that has just begun is shorter than what hls.js keeps between it and the live edge, and playing at once
+  // would leave no buffer for as long as the page is open.
   const ready = new Promise((done) => {
     hls.on(Hls.Events.LEVEL_UPDATED, (_event, { details }) => {
       const { live, totalduration, targetduration } = details;
       if (!live || totalduration >= START_DEPTH * targetduration) done();
     });
   });
+  hls.on(Hls.Events.LEVEL_LOADED, (_event, { details }) => steer(hls.config, details));
   hls.attachMedia(video);
   hls.loadSource(url);
 
@@ -70,6 +77,8 @@ export function open(video, url, onError, carrier) {
     select: (id) => {
       hls.nextLevel = id === null ? -1 : Number(id);
     },
+    pace: () =>
+      hls.targetLatency === null ? null : { latency: hls.latency, target: hls.targetLatency },
     toLive: () => {
       if (Number.isFinite(hls.liveSyncPosition)) video.currentTime = hls.liveSyncPosition;
     },
@@ -78,4 +87,11 @@ export function open(video, url, onError, carrier) {
       hls.destroy();
     },
   };
+}
+
+/** A channel of whole segments is played as ever; one of parts is kept at the distance that its playlist asks for. */
+function steer(config, { live, partTarget }) {
+  if (!live || !partTarget) return;
+  config.maxLiveSyncPlaybackRate = CATCH_UP_RATE;
+  config.liveSyncOnStallIncrease = PARTS_AFTER_STALL * partTarget;
 }

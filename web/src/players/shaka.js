@@ -58,6 +58,12 @@ export function open(video, url, onError, carrier) {
       const track = tracks().find((one) => String(one.id) === id);
       if (track) player.selectVariantTrack(track, false);
     },
+    pace: () => {
+      const latency = player.getLiveLatency();
+      if (latency === null) return null;
+      const behind = player.seekRange().end - video.currentTime;
+      return { latency: latency / 1000, target: latency / 1000 - behind };
+    },
     toLive: () => player.goToLive(),
     close: async () => player.destroy(),
   };
