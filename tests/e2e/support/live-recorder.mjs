@@ -71,8 +71,8 @@ export class HlsRecording {
   histories = new Map();
   /** @type {Map<string, Promise<Buffer | null>>} media by URL */
   media = new Map();
-  /** How many playlists were asked for with directives, without, and as delta updates. */
-  counts = { blocking: 0, plain: 0, deltas: 0, compared: 0 };
+  /** How many playlists were asked for with directives, without, and as delta updates; what had left them and was fetched. */
+  counts = { blocking: 0, plain: 0, deltas: 0, compared: 0, owed: 0 };
   #base;
   #stopAt = 0;
 
@@ -165,6 +165,19 @@ export class HlsRecording {
       this.media.set(url, bytes);
     }
     return this.media.get(url);
+  }
+
+  /** Fetches what has left the playlists and is owed to those who still play from them. */
+  async checkOwed() {
+    for (const [uri, history] of this.histories) {
+      const base = this.urlOf(uri);
+      for (const one of history.owed(performance.now())) {
+        const { status } = await get(new URL(one, base).href);
+        this.counts.owed += 1;
+        if (status !== 200)
+          this.findings.must('recorder-owed', uri, `${one} has left the playlist and answers ${status}`);
+      }
+    }
   }
 
   /** The URL that the URIs of a rendition are relative to. */

@@ -12,10 +12,13 @@
  * The boxes between two places of a buffer.
  *
  * @param {Buffer} bytes
+ * @param {number} [start]
+ * @param {number} [end]
+ * @param {boolean} [cut] whether the last box may go on behind the end
  * @returns {Box[]}
  * @throws where a box does not end where the bytes do
  */
-export function boxes(bytes, start = 0, end = bytes.length) {
+export function boxes(bytes, start = 0, end = bytes.length, cut = false) {
   const found = [];
   let at = start;
   while (at < end) {
@@ -27,6 +30,7 @@ export function boxes(bytes, start = 0, end = bytes.length) {
       size = Number(bytes.readBigUInt64BE(at + 8));
       body += 8;
     } else if (size === 0) size = end - at;
+    if (cut && at + size > end) size = end - at;
     if (size < body - at || at + size > end) throw new Error(`box ${type} at ${at} has ${size} bytes of ${end - at}`);
     found.push({ type, start: at, body, end: at + size });
     at += size;
@@ -132,12 +136,13 @@ function audioObject(descriptors) {
  *
  * @param {Buffer} bytes
  * @param {ReturnType<typeof readInit>} init
+ * @param {boolean} [cut] whether the bytes may end in the middle of an mdat, behind its first sample
  * @returns {{ start: number, duration: number, samples: number, sync: boolean, syncInside: boolean, bytes: number }[]}
  *   start and duration in ticks; `sync` tells of the first sample, `syncInside` of the others
  */
-export function readFragments(bytes, init) {
+export function readFragments(bytes, init, cut = false) {
   const fragments = [];
-  const all = boxes(bytes);
+  const all = boxes(bytes, 0, bytes.length, cut);
   for (const [index, box] of all.entries()) {
     if (!KNOWN.has(box.type)) throw new Error(`box ${box.type} in a segment`);
     if (box.type !== 'moof') continue;
@@ -146,7 +151,8 @@ export function readFragments(bytes, init) {
     if (trafs.length !== 1) throw new Error(`${trafs.length} tracks in a moof`);
     const fragment = readTraf(bytes, trafs[0], init);
     const mdat = all[index + 1];
-    if (fragment.bytes > mdat.end - mdat.body) throw new Error('samples are longer than their mdat');
+    const needed = cut && index === all.length - 2 ? fragment.first : fragment.bytes;
+    if (needed > mdat.end - mdat.body) throw new Error('samples are longer than their mdat');
     fragments.push(fragment);
   }
   return fragments;
@@ -171,7 +177,7 @@ function readTraf(bytes, traf, init) {
   const sampleFlags = optional(0x20, init.defaults.flags);
   const start =
     bytes[tfdt.body] === 1 ? Number(bytes.readBigUInt64BE(tfdt.body + 4)) : bytes.readUInt32BE(tfdt.body + 4);
-  const fragment = { start, duration: 0, samples: 0, sync: false, syncInside: false, bytes: 0 };
+  const fragment = { start, duration: 0, samples: 0, sync: false, syncInside: false, bytes: 0, first: 0 };
   for (const trun of inside.filter(({ type }) => type === 'trun')) {
     readTrun(bytes, trun, { duration, size, sampleFlags }, fragment);
   }
@@ -191,7 +197,9 @@ function readTrun(bytes, trun, defaults, fragment) {
   };
   for (let i = 0; i < count; i += 1) {
     fragment.duration += field(0x100, defaults.duration);
-    fragment.bytes += field(0x200, defaults.size);
+    const size = field(0x200, defaults.size);
+    if (fragment.samples === 0) fragment.first = size;
+    fragment.bytes += size;
     let sample = field(0x400, defaults.sampleFlags);
     if (i === 0 && first !== null) sample = first;
     field(0x800, 0);

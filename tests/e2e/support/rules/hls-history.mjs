@@ -19,6 +19,11 @@ export class RenditionHistory {
   served = [];
   /** @type {Map<number, import('./hls-playlist.mjs').Segment>} every complete segment that was ever listed */
   segments = new Map();
+  /** When each segment was first listed and each part last, by number and by URI, in ms. */
+  firstListed = new Map();
+  lastListed = new Map();
+  /** The longest playlist that listed segments, in seconds. */
+  longest = 0;
   /** How many delta updates were made whole and compared with a full playlist. */
   deltas = 0;
   #goneRanges = new Set();
@@ -45,7 +50,10 @@ export class RenditionHistory {
     const before = this.last;
     if (before) this.#compare(before.playlist, served.playlist);
     this.served.push(served);
+    this.longest = Math.max(this.longest, served.playlist.duration);
     for (const segment of served.playlist.segments) {
+      if (!this.firstListed.has(segment.sequence)) this.firstListed.set(segment.sequence, served.at);
+      for (const part of segment.parts) this.lastListed.set(part.uri, served.at);
       const known = this.segments.get(segment.sequence);
       // Later playlists leave parts out; what was once there stays known.
       if (!known || known.parts.length <= segment.parts.length) this.segments.set(segment.sequence, segment);
@@ -130,6 +138,9 @@ export class RenditionHistory {
     const [was, is] = [old.parts, segment.parts].map((parts) => parts.map(({ line, ...part }) => JSON.stringify(part)));
     // Parts of old segments leave the playlist together.
     if (is.length === 0 && segment.uri !== null) return;
+    // Or one by one, from the front (6.2.2).
+    const gone = segment.uri !== null ? was.length - is.length : 0;
+    if (gone > 0 && is.every((part, index) => part === was[index + gone])) return;
     for (const [index, part] of was.entries()) {
       if (is[index] !== part) {
         this.#must('part-changed', `part ${index} of segment ${old.sequence} was ${part} and is ${is[index]}`);
@@ -199,6 +210,24 @@ export class RenditionHistory {
   }
 
   /**
+   * What has left the playlist and must still be there to fetch (6.2.2): segments for as long as they last and the
+   * longest playlist with them lasted, from when they were first listed; parts for three target durations.
+   *
+   * @param {number} now in ms, as the playlists were recorded
+   * @returns {string[]} URIs
+   */
+  owed(now) {
+    const { playlist } = this.last;
+    const listed = new Set(playlist.all.flatMap(({ uri, parts }) => [uri, ...parts.map((part) => part.uri)]));
+    const segments = [...this.segments.values()].filter(
+      ({ sequence, duration, gap }) =>
+        !gap && this.firstListed.get(sequence) + (duration + this.longest) * 1_000 > now + MARGIN_MS,
+    );
+    const parts = [...this.lastListed].filter(([, at]) => at + 3 * playlist.targetDuration * 1_000 > now + MARGIN_MS);
+    return [...segments.map(({ uri }) => uri), ...parts.map(([uri]) => uri)].filter((uri) => !listed.has(uri));
+  }
+
+  /**
    * How often the edge moved, as a client saw it that always asked for the next part.
    *
    * @returns {{ moves: number, partTarget: number | null, medianMs: number, p99Ms: number, maxMs: number }}
@@ -237,5 +266,8 @@ function changes(old, segment, first) {
 
 /** Times are reckoned from another date once the first segment is gone: dates and durations are rounded. */
 const TIME_SLACK_MS = 2;
+
+/** What is about to be let go need not be there any more by the time that it is fetched. */
+const MARGIN_MS = 1_000;
 
 const edgeText = ({ sequence, part }) => (part === null ? String(sequence) : `${sequence}.${part}`);

@@ -15,8 +15,10 @@ import { roundingMs } from './hls-playlist.mjs';
  *   anchors: number[] }>} the peak bit rate of a segment; `anchors`: wall time of the media's zero, in ms, by segment
  */
 export async function checkMedia(history, { fetch, findings, independent = false }) {
+  if (history.last.playlist.iFramesOnly) return checkIFrames(history, { fetch, findings });
   const inits = new Map();
   const figures = { init: null, peak: 0, segments: 0, parts: 0, anchors: [] };
+  const lengths = [];
   let before = null;
   const all = [...history.segments.values()].sort((a, b) => a.sequence - b.sequence);
   for (const segment of all) {
@@ -31,7 +33,7 @@ export async function checkMedia(history, { fetch, findings, independent = false
     if (!bytes || !init) continue;
     figures.init = init;
     figures.segments += 1;
-    figures.peak = Math.max(figures.peak, (bytes.length * 8) / segment.duration);
+    lengths.push({ sequence: segment.sequence, bits: bytes.length * 8, duration: segment.duration });
     const measured = measure(bytes, init, findings, where);
     if (!measured) continue;
     checkDuration(segment, measured, init, findings, where);
@@ -51,7 +53,68 @@ export async function checkMedia(history, { fetch, findings, independent = false
     figures.parts += await checkParts(segment, bytes, init, fetch, findings, where);
   }
   checkAnchors(figures.anchors, history.uri, findings);
+  figures.peak = peakOf(lengths, history.last.playlist.targetDuration);
   return figures;
+}
+
+/** The largest bit rate of any run of segments that lasts between 0.5 and 1.5 target durations (section 1). */
+function peakOf(lengths, targetDuration) {
+  let peak = 0;
+  for (const [index, first] of lengths.entries()) {
+    let [bits, duration] = [0, 0];
+    for (const one of lengths.slice(index)) {
+      if (one.sequence - first.sequence !== lengths.indexOf(one) - index) break;
+      bits += one.bits;
+      duration += one.duration;
+      if (duration > 1.5 * targetDuration) break;
+      if (duration >= 0.5 * targetDuration) peak = Math.max(peak, bits / duration);
+    }
+  }
+  return peak;
+}
+
+/** I-frames: each segment starts with a key frame and has all of it, and lasts until the next one starts. */
+async function checkIFrames(history, { fetch, findings }) {
+  const inits = new Map();
+  const figures = { init: null, peak: 0, segments: 0, parts: 0, anchors: [] };
+  const all = [...history.segments.values()].sort((a, b) => a.sequence - b.sequence);
+  let before = null;
+  for (const segment of all) {
+    const where = `${history.uri} segment ${segment.sequence}`;
+    const init = segment.gap ? null : await initOf(segment, inits, fetch, findings, where);
+    const resource = init && (await fetch(segment.uri));
+    if (init && !resource) findings.must('media-missing', where, `${segment.uri} cannot be had`);
+    const measured = resource ? firstFrame(segment, resource, init, findings, where) : null;
+    if (measured) {
+      figures.init = init;
+      figures.segments += 1;
+      if (!measured.sync) findings.must('media-not-independent', where, 'it does not start with a key frame');
+      if (before && before.segment.sequence + 1 === segment.sequence && !segment.discontinuity) {
+        const seconds = measured.start / init.timescale - before.measured.start / before.init.timescale;
+        if (Math.abs(seconds - before.segment.duration) * 1_000 > roundingMs(before.segment.durationText) + 1e-6) {
+          findings.must(
+            'media-i-frame-duration',
+            where,
+            `the next I-frame comes after ${seconds} s, EXTINF is ${before.segment.durationText}`,
+          );
+        }
+      }
+    }
+    before = measured && { segment, measured, init };
+  }
+  return figures;
+}
+
+function firstFrame(segment, resource, init, findings, where) {
+  try {
+    const bytes = segment.byteRange === null ? resource : slice(resource, segment.byteRange, []);
+    const [first] = readFragments(bytes, init, true);
+    if (!first) throw new Error('no fragment');
+    return first;
+  } catch (error) {
+    findings.must('media-unreadable', where, error.message);
+    return null;
+  }
 }
 
 async function initOf({ map }, inits, fetch, findings, where) {

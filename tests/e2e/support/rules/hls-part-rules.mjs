@@ -42,18 +42,7 @@ export function checkParts(playlist, findings) {
       }
       seen.add(resource);
     }
-    if (segment.uri !== null && parts.length) {
-      const off = Math.abs(partsOf(segment) - segment.duration) * 1_000;
-      const rounding =
-        roundingMs(segment.durationText) + parts.reduce((sum, part) => sum + partRoundingMs(part, lines), 0);
-      if (off > rounding + 1e-6) {
-        findings.must(
-          'parts-sum',
-          segment.line,
-          `the parts last ${partsOf(segment).toFixed(5)} s, EXTINF is ${segment.durationText}`,
-        );
-      }
-    }
+    if (segment.uri !== null && parts.length) checkSum(segment, lines, findings);
   }
   checkTagsBeforeParts(playlist, findings);
   const { targetDuration } = playlist;
@@ -70,6 +59,16 @@ export function checkParts(playlist, findings) {
       }
     }
   }
+}
+
+/** The parts of a segment last as long as it does; those at its front may have left the playlist (6.2.2). */
+function checkSum(segment, lines, findings) {
+  const { parts, line, duration, durationText } = segment;
+  const off = (partsOf(segment) - duration) * 1_000;
+  const rounding = roundingMs(durationText) + parts.reduce((sum, part) => sum + partRoundingMs(part, lines), 0) + 1e-6;
+  const text = `the parts last ${partsOf(segment).toFixed(5)} s, EXTINF is ${durationText}`;
+  if (off > rounding) findings.must('parts-beyond', line, text);
+  if (off < -rounding) findings.should('parts-sum', line, text);
 }
 
 /** "Greater than three target durations": whole segments go, so some of them lie further back than that. */

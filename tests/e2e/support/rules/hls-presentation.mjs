@@ -2,9 +2,9 @@
 import { isBefore } from './hls-playlist.mjs';
 
 /**
- * Checks the histories of all renditions against each other.
+ * Checks the histories of all renditions against each other, those of I-frames among them.
  *
- * @param {import('./hls-history.mjs').RenditionHistory[]} histories of renditions that play in time
+ * @param {import('./hls-history.mjs').RenditionHistory[]} histories
  * @param {import('./findings.mjs').Findings} findings
  * @param {(uri: string, base: string) => string} [resolve] makes URIs of reports comparable with those of histories
  */
@@ -12,6 +12,7 @@ export function checkPresentation(histories, findings, resolve = resolveUri) {
   checkAlike(histories, findings);
   checkTimelines(histories, findings);
   checkReports(histories, findings, resolve);
+  checkDateRanges(histories, findings);
 }
 
 function checkAlike(histories, findings) {
@@ -132,3 +133,39 @@ const resolveUri = (uri, base) => {
   const root = 'http://presentation.invalid/';
   return new URL(uri, new URL(base, root)).href.replace(root, '').replace(/\?.*$/, '');
 };
+
+/** Renditions that carry date ranges carry the same ones, with the same attributes (6.2.4). */
+function checkDateRanges(histories, findings) {
+  const carriers = histories
+    .map((history) => ({ history, ranges: rangesOf(history) }))
+    .filter(({ ranges }) => ranges.size);
+  const [first, ...others] = carriers;
+  for (const { history, ranges } of others) {
+    for (const [id, { attributes, at }] of first.ranges) {
+      const same = ranges.get(id);
+      if (!same && at < history.last.asked)
+        findings.must('daterange-missing', history.uri, `${id} of ${first.history.uri}`);
+      for (const [name, value] of same?.attributes ?? []) {
+        if (attributes.has(name) && attributes.get(name) !== value) {
+          findings.must(
+            'dateranges-differ',
+            history.uri,
+            `${id}: ${name} is ${value}, and ${attributes.get(name)} in ${first.history.uri}`,
+          );
+        }
+      }
+    }
+  }
+}
+
+/** Every date range that a rendition ever listed, and when it was first. */
+function rangesOf({ served }) {
+  const ranges = new Map();
+  for (const { playlist, at } of served) {
+    for (const { attributes } of playlist.dateRanges) {
+      const known = ranges.get(attributes.get('ID')) ?? { attributes: new Map(), at };
+      ranges.set(attributes.get('ID'), { attributes: new Map([...known.attributes, ...attributes]), at: known.at });
+    }
+  }
+  return ranges;
+}
