@@ -142,7 +142,7 @@ describe('the viewer of the demo', () => {
       await page.check(`input[name=player][value=${player}]`, { force: true });
       await until(`${player} plays`, async () => {
         const now = await state(page);
-        return now.player === player && now.latencyMs !== null && now.totalFrames > 50;
+        return now.player === player && now.latencyMs !== null && now.totalFrames > 50 && now.live;
       });
       const now = await state(page);
       t.diagnostic(`${player}: latency ${now.latencyMs} ms, ${now.levels.length} renditions`);

@@ -74,6 +74,8 @@ async function start() {
   const carried = parameters.get('carrier');
   const carrier = Object.hasOwn(CARRIERS, carried) ? carried : 'url';
   document.querySelector(`input[name=carrier][value=${carrier}]`).checked = true;
+  const distance = parameters.get('distance') === 'steady' ? 'steady' : 'low';
+  document.querySelector(`input[name=distance][value=${distance}]`).checked = true;
   await play(first);
 }
 
@@ -97,7 +99,7 @@ function adopt(fresh) {
   showAttempts();
 }
 
-/** @param {'player' | 'carrier'} name */
+/** @param {'player' | 'carrier' | 'distance'} name */
 function chosen(name) {
   return document.querySelector(`input[name=${name}]:checked`).value;
 }
@@ -137,7 +139,7 @@ async function play(which, { hold = false } = {}) {
   latencyWhenRead = null;
   state.latencyMs = null;
   const carrier = chosen('carrier');
-  await player.open(which, demo, CARRIERS[carrier]);
+  await player.open(which, demo, CARRIERS[carrier], chosen('distance') === 'low');
   state.player = which;
   state.carrier = carrier;
   $('playing-with').textContent = `with ${player.name}`;
@@ -531,7 +533,7 @@ function showAnswer({ request, status, type, body, ms }) {
 // Controls
 
 function wireControls() {
-  for (const group of ['players', 'carriers']) {
+  for (const group of ['players', 'carriers', 'distances']) {
     $(group).addEventListener('change', ({ target }) => {
       const url = new URL(location.href);
       url.searchParams.set(target.name, target.value);

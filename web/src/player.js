@@ -109,8 +109,9 @@ export class ChannelPlayer {
    * @param {keyof typeof PLAYERS} which
    * @param {{ hls: string, dash: string }} urls
    * @param {(url: string) => Carried} carry where the token of such a URL is to ride
+   * @param {boolean} lowLatency whether a channel of parts is played as close to live as it asks for
    */
-  async open(which, urls, carry) {
+  async open(which, urls, carry, lowLatency) {
     const generation = ++this.#generation;
     const old = this.adapter;
     this.adapter = null;
@@ -130,7 +131,7 @@ export class ChannelPlayer {
       if (this.errors.length > ERRORS_KEPT) this.errors.shift();
       this.#onError(error);
     };
-    this.adapter = bundle.open(this.#video, url, onError, carrier);
+    this.adapter = bundle.open(this.#video, url, onError, carrier, lowLatency);
     await this.adapter.ready;
   }
 

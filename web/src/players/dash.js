@@ -8,6 +8,11 @@ export const name = 'dash.js';
 export const version = MediaPlayer().create().getVersion();
 export const dialect = 'dash';
 
+/** As far behind live as players of whole segments are, whatever `ServiceDescription` asks for. */
+const STEADY = {
+  streaming: { delay: { liveDelayFragmentCount: 3 }, liveCatchup: { enabled: false } },
+};
+
 /**
  * Plays a DASH MPD with dash.js.
  *
@@ -15,11 +20,13 @@ export const dialect = 'dash';
  * @param {string} url
  * @param {(error: Failure) => void} onError
  * @param {import('../token.js').Carrier | null} carrier of the token, where the URL is none
+ * @param {boolean} lowLatency whether a channel of parts is played as close to live as it asks for
  * @returns {Adapter}
  */
-export function open(video, url, onError, carrier) {
+export function open(video, url, onError, carrier, lowLatency) {
   const player = MediaPlayer().create();
   player.updateSettings({ streaming: { buffer: { bufferToKeep: 30 } } });
+  if (!lowLatency) player.updateSettings(STEADY);
   const events = MediaPlayer.events;
   player.on(events.ERROR, ({ error }) => {
     onError({

@@ -25,13 +25,14 @@ export const dialect = 'hls';
  * @param {string} url
  * @param {(error: Failure) => void} onError
  * @param {import('../token.js').Carrier | null} carrier of the token, where the URL is none
+ * @param {boolean} lowLatency whether a channel of parts is played as close to live as it asks for
  * @returns {Adapter}
  */
-export function open(video, url, onError, carrier) {
+export function open(video, url, onError, carrier, lowLatency) {
   const hls = new Hls({
     backBufferLength: 30,
     liveDurationInfinity: true,
-    lowLatencyMode: true,
+    lowLatencyMode: lowLatency,
     ...(carrier && hlsCarrying(carrier)),
   });
   const backoff = new Backoff();
@@ -60,7 +61,7 @@ export function open(video, url, onError, carrier) {
       if (!live || totalduration >= START_DEPTH * targetduration) done();
     });
   });
-  hls.on(Hls.Events.LEVEL_LOADED, (_event, { details }) => steer(hls.config, details));
+  if (lowLatency) hls.on(Hls.Events.LEVEL_LOADED, (_event, { details }) => steer(hls.config, details));
   hls.attachMedia(video);
   hls.loadSource(url);
 

@@ -8,6 +8,15 @@ export const name = 'Shaka Player';
 export const version = String(shaka.Player.version).replace(/^v/, '');
 export const dialect = 'dash';
 
+/** As far behind live as players of whole segments are, whatever `ServiceDescription` asks for. */
+const STEADY = {
+  manifest: { defaultPresentationDelay: 6, dash: { ignoreSuggestedPresentationDelay: true } },
+  streaming: {
+    lowLatencyMode: false,
+    liveSync: { enabled: true, targetLatency: 0, maxPlaybackRate: 1, minPlaybackRate: 1 },
+  },
+};
+
 /**
  * Plays a DASH MPD with Shaka Player.
  *
@@ -15,12 +24,14 @@ export const dialect = 'dash';
  * @param {string} url
  * @param {(error: Failure) => void} onError
  * @param {import('../token.js').Carrier | null} carrier of the token, where the URL is none
+ * @param {boolean} lowLatency whether a channel of parts is played as close to live as it asks for
  * @returns {Adapter}
  */
-export function open(video, url, onError, carrier) {
+export function open(video, url, onError, carrier, lowLatency) {
   shaka.polyfill.installAll();
   const player = new shaka.Player();
   player.configure({ streaming: { bufferBehind: 30 } });
+  if (!lowLatency) player.configure(STEADY);
   player.addEventListener('error', ({ detail }) => {
     onError({
       fatal: detail.severity === shaka.util.Error.Severity.CRITICAL,
@@ -59,10 +70,11 @@ export function open(video, url, onError, carrier) {
       if (track) player.selectVariantTrack(track, false);
     },
     pace: () => {
-      const latency = player.getLiveLatency();
-      if (latency === null) return null;
-      const behind = player.seekRange().end - video.currentTime;
-      return { latency: latency / 1000, target: latency / 1000 - behind };
+      const shown = player.isDynamic() ? player.getPlayheadTimeAsDate() : null;
+      if (shown === null) return null;
+      const latency = (Date.now() - shown.getTime()) / 1000;
+      // What can be sought to ends where the player means to play.
+      return { latency, target: latency - (player.seekRange().end - video.currentTime) };
     },
     toLive: () => player.goToLive(),
     close: async () => player.destroy(),
