@@ -677,4 +677,20 @@ describe('playlists from elsewhere', { skip }, () => {
       assert.deepEqual(findings.musts, FLAWS[name] ?? [], String(findings));
     });
   }
+
+  const scenarios = vectors && !skip ? readdirSync(join(vectors, 'scenarios')) : [];
+  for (const name of scenarios) {
+    test(`${name}: playlists through a break go on by the rules`, () => {
+      const { snapshots } = JSON.parse(readFileSync(join(vectors, 'scenarios', name), 'utf8'));
+      for (const side of ['source', 'expected']) {
+        const findings = new Findings();
+        const history = new RenditionHistory(`${name} ${side}`, findings);
+        for (const [index, snapshot] of snapshots.entries()) {
+          const { playlist } = checkMediaPlaylist(snapshot[side], { findings });
+          history.add({ playlist, asked: index, at: index });
+        }
+        assert.deepEqual(findings.musts, [], String(findings));
+      }
+    });
+  }
 });

@@ -486,4 +486,19 @@ describe('MPDs from elsewhere', { skip }, () => {
       assert.deepEqual(history.findings.rules, [], String(history.findings));
     }
   });
+
+  const scenarios = vectors && !skip ? readdirSync(join(vectors, 'scenarios')) : [];
+  for (const name of scenarios) {
+    test(`${name}: updates through a break go on by the rules`, () => {
+      const { snapshots } = JSON.parse(readFileSync(join(vectors, 'scenarios', name), 'utf8'));
+      for (const side of ['source', 'expected']) {
+        const findings = new Findings();
+        const history = new MpdHistory(findings);
+        for (const [index, snapshot] of snapshots.entries()) {
+          history.add(checkMpd(snapshot[side], { findings }).presentation, snapshot[side], index);
+        }
+        assert.deepEqual(findings.musts, [], String(findings));
+      }
+    });
+  }
 });
