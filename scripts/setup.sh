@@ -12,8 +12,12 @@ DEBIAN_DEMO=(
     libavcodec-dev libavfilter-dev libavformat-dev libavutil-dev libswresample-dev libswscale-dev
     clang libclang-dev pkg-config gcc libc6-dev
 )
-# The command `ffmpeg`, a broadcaster's encoder of another make, and the browser that players run in.
-DEBIAN_TEST=(ffmpeg chromium)
+# The command `ffmpeg` and GStreamer, encoders of other makes, and the browser that players run in. Of GStreamer what a
+# pipeline from test picture to HTTP needs: openh264enc, voaacenc and curlhttpsink are in -bad, mp4mux in -good.
+DEBIAN_TEST=(
+    ffmpeg chromium
+    gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
+)
 
 demo() { debian_demo; node_is_there; npm_packages; }
 wasm() { node_is_there; npm_packages; wasm_targets; worker_build; wasm_bindgen; }
@@ -46,7 +50,7 @@ debian() {
 }
 
 debian_demo() { debian "FFmpeg's libraries, for the encoder" "${DEBIAN_DEMO[@]}"; }
-debian_test() { debian "the ffmpeg command and Chromium, for end-to-end tests" "${DEBIAN_TEST[@]}"; }
+debian_test() { debian "the ffmpeg command, GStreamer and Chromium, for end-to-end tests" "${DEBIAN_TEST[@]}"; }
 
 node_is_there() {
     command -v node > /dev/null && command -v npm > /dev/null && return

@@ -90,10 +90,17 @@ export class Running {
     return kilobytes * 1024;
   }
 
+  /** Ends the group as a power cut would. */
+  async kill() {
+    signal(this.pid, 'SIGKILL');
+    await this.exited;
+    running.delete(this.pid);
+  }
+
   /** Asks the group to stop, and ends it where it does not. */
-  async stop() {
+  async stop(name = 'SIGTERM') {
     if (this.exit === null) {
-      signal(this.pid, 'SIGTERM');
+      signal(this.pid, name);
       await Promise.race([this.exited, sleep(STOP_GRACE_MS, null, { ref: false })]);
     }
     signal(this.pid, 'SIGKILL');
