@@ -166,3 +166,42 @@ export function zerosOf(rendition) {
   }
   return zeros;
 }
+
+/**
+ * Asserts that every frame of a rendition is one that some sender pushed, at that time and of those bytes.
+ *
+ * @param {object} rendition of a `Harvest`
+ * @param {Map<string, Lane>[]} senders what each pushed
+ * @returns {number} how many frames there are
+ */
+export function assertSent(rendition, senders) {
+  const all = senders.flatMap((lanes, sender) => [...lanes.values()].map((lane) => [`${sender} ${lane.name}`, lane]));
+  const { name } = laneOf(rendition, new Map(all));
+  const sent = new Set(senders.flatMap((lanes) => lanes.get(name)?.frames ?? []).map(word));
+  const frames = rendition.frames();
+  const foreign = frames.find((frame) => !sent.has(word(frame)));
+  assert.equal(foreign, undefined, `${rendition.name}: nobody pushed ${foreign && word(foreign)}`);
+  return frames.length;
+}
+
+/** Asserts that on each of a rendition's timelines frame follows frame, without hole or overlap. */
+export function assertContiguous(rendition) {
+  let before = null;
+  for (const frame of rendition.frames()) {
+    if (before?.entry.discontinuity === frame.entry.discontinuity) {
+      const end = before.time + BigInt(before.duration);
+      assert.equal(frame.time, end, `${rendition.name}: ${before.entry.uri} and ${frame.entry.uri}; ${outline(rendition)}`);
+    }
+    before = frame;
+  }
+}
+
+/** Between the timelines of a rendition: how much time is missing at each change, in ms; below zero what is twice. */
+export function seamsOf(rendition) {
+  const { list } = rendition;
+  return list.flatMap((entry, i) => {
+    const before = list[i - 1];
+    if (!before || before.discontinuity === entry.discontinuity) return [];
+    return [entry.date - (before.date + before.seconds * 1_000)];
+  });
+}
