@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::admit::Table;
 
 /// How the origin is set up: the table `[origin]` of the configuration file. Every key has a default.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -33,6 +34,8 @@ pub struct Config {
     /// Value of `Access-Control-Allow-Origin` on what viewers fetch; empty sends none, because the edge
     /// answers for that. Default empty.
     pub cors_origin: String,
+    /// Who may push what to which channels: the tables `[[origin.ingest]]`. Default none: anybody may push.
+    pub ingest: Vec<Table>,
     /// Bounds on what peers may make the origin hold.
     pub limits: Limits,
 }
@@ -69,6 +72,9 @@ pub struct Limits {
     /// Seconds for which a body may stand still. Encoders that push whole segments open the request a segment
     /// ahead, so keep it above three segments. Default 20.
     pub body_idle_s: u32,
+    /// Bytes a second at which a box that has begun must come, once it has been coming for `body_idle_s`: a slower
+    /// sender is cut off. Default 500; 0 bounds nothing.
+    pub min_body_rate: u32,
     /// Seconds that requests under way get at a graceful stop. Default 5.
     pub drain_s: u32,
 }
@@ -84,6 +90,7 @@ impl Default for Config {
             target_duration_s: 0,
             start_patience_ms: 10_000,
             cors_origin: String::new(),
+            ingest: Vec::new(),
             limits: Limits::default(),
         }
     }
@@ -104,6 +111,7 @@ impl Default for Limits {
             headers: 64,
             header_timeout_s: 30,
             body_idle_s: 20,
+            min_body_rate: 500,
             drain_s: 5,
         }
     }
@@ -151,7 +159,7 @@ impl Config {
         if http::HeaderValue::from_str(&self.cors_origin).is_err() {
             return refuse("cors_origin", "is not a header value: use \"*\" or one origin");
         }
-        Ok(())
+        self.ingest.iter().try_for_each(Table::check)
     }
 
     pub(crate) fn body_idle(&self) -> Duration {

@@ -73,6 +73,52 @@ pub enum Error {
         /// What is not supported, and what to do instead.
         reason: String,
     },
+    /// Nothing that could be checked came with a push.
+    #[error("this channel asks who pushes to it: send one of the credentials that WWW-Authenticate names")]
+    NoCredentials {
+        /// Values of `WWW-Authenticate`.
+        challenges: Vec<String>,
+    },
+    /// A push may not come from there, or with that credential. The log knows which check failed.
+    #[error("this push is not allowed: {what}")]
+    NotAllowed {
+        /// What was refused, without a hint for guessing.
+        what: &'static str,
+    },
+    /// Beyond what the channel's table in the configuration allows.
+    #[error("{what} is {value}, over the {limit} of this channel (`origin.ingest.{key}`)")]
+    OverTerms {
+        /// What is too much.
+        what: &'static str,
+        /// How much it is.
+        value: u64,
+        /// The bound.
+        limit: u64,
+        /// The configuration key of the bound.
+        key: &'static str,
+    },
+    /// A compressed body is not what its header says, or larger than any media is.
+    #[error("the body is not usable {encoding}: {reason}")]
+    Encoding {
+        /// The content coding.
+        encoding: &'static str,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// `Content-Range` of a push does not continue what came before.
+    #[error("Content-Range {reason}: send the object whole, or its ranges in order from 0 on")]
+    ContentRange {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// Bytes came, but far too slowly.
+    #[error("{received} bytes came in {seconds} s, and no box is complete: below `limits.min_body_rate`")]
+    SlowBody {
+        /// Bytes since the last complete box.
+        received: u64,
+        /// Seconds since.
+        seconds: u64,
+    },
     /// A bound of the configuration was met.
     #[error("{what} exceeds the limit of {limit} (`{key}`)")]
     Limit {
@@ -129,6 +175,10 @@ impl Error {
             | Self::UnknownPath { .. }
             | Self::ChannelStarting { .. } => StatusCode::NOT_FOUND,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::NoCredentials { .. } => StatusCode::UNAUTHORIZED,
+            Self::NotAllowed { .. } | Self::OverTerms { .. } => StatusCode::FORBIDDEN,
+            Self::Encoding { .. } | Self::ContentRange { .. } => StatusCode::BAD_REQUEST,
+            Self::SlowBody { .. } => StatusCode::REQUEST_TIMEOUT,
             Self::NoInit { .. } => StatusCode::PRECONDITION_FAILED,
             Self::Unsupported { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Limit { key, .. } if key.ends_with("_bytes") => StatusCode::PAYLOAD_TOO_LARGE,
@@ -148,6 +198,12 @@ impl Error {
             Self::UnknownSegment { .. } => "unknown-segment",
             Self::UnknownPath { .. } => "unknown-path",
             Self::Method { .. } => "method-not-allowed",
+            Self::NoCredentials { .. } => "no-credentials",
+            Self::NotAllowed { .. } => "not-allowed",
+            Self::OverTerms { .. } => "over-terms",
+            Self::Encoding { .. } => "bad-encoding",
+            Self::ContentRange { .. } => "bad-content-range",
+            Self::SlowBody { .. } => "slow-body",
             Self::ChannelStarting { .. } => "channel-starting",
             Self::BadMedia(cmaf::Error::Muxed { .. } | cmaf::Error::UnknownCodec { .. }) => {
                 "unsupported-media"
@@ -173,6 +229,12 @@ impl Error {
             Self::UnknownSegment { .. } => "The track has no such segment.",
             Self::UnknownPath { .. } => "Nothing is served at this path.",
             Self::Method { .. } => "The method is not allowed here.",
+            Self::NoCredentials { .. } => "The push carries no credentials.",
+            Self::NotAllowed { .. } => "The push is not allowed.",
+            Self::OverTerms { .. } => "The media is beyond what this channel allows.",
+            Self::Encoding { .. } => "The body's encoding is not usable.",
+            Self::ContentRange { .. } => "The range does not continue the object.",
+            Self::SlowBody { .. } => "The body came too slowly.",
             Self::ChannelStarting { .. } => "The channel is starting.",
             Self::BadMedia(cmaf::Error::Muxed { .. } | cmaf::Error::UnknownCodec { .. }) => {
                 "The media is not supported."

@@ -20,6 +20,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod admit;
 pub mod clock;
 pub mod cmaf;
 pub mod config;
@@ -27,6 +28,7 @@ pub mod error;
 pub mod ingest;
 pub mod media;
 pub mod render;
+pub mod scte35;
 mod serve;
 mod store;
 pub mod time;

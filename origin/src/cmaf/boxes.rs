@@ -147,6 +147,16 @@ impl<'a> Box4<'a> {
     }
 }
 
+/// The boxes that stand one after another in `bytes`.
+pub(super) fn walk(bytes: &[u8]) -> Children<'_> {
+    Children {
+        rest: bytes,
+        at: 0,
+        parent: FourCc([0; 4]),
+        parent_at: 0,
+    }
+}
+
 /// Walks the children of a box; ends after the first error.
 pub(super) struct Children<'a> {
     rest: &'a [u8],

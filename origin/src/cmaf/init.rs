@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::boxes::Box4;
+use super::event::string;
 use super::{Error, FourCc};
 
 /// What a track carries (`hdlr`).
@@ -32,6 +33,15 @@ pub struct Edit {
     pub movie_timescale: u32,
     /// Media time at which presentation starts, in the track's timescale: the encoder's priming or delay.
     pub media_time: i64,
+}
+
+/// What a track is for (`kind` in `udta`, ISO/IEC 14496-12 §8.10.4), as `urn:mpeg:dash:role:2011` and `main`.
+#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+pub struct Role {
+    /// `schemeURI`
+    pub scheme: String,
+    /// `value`, may be empty.
+    pub value: String,
 }
 
 /// A parsed init segment (CMAF header) of one track.
@@ -69,6 +79,12 @@ pub struct Init {
     pub default_duration: u32,
     /// Sample flags of `trex`.
     pub default_flags: u32,
+    /// Sample size of `trex`, in bytes.
+    pub default_size: u32,
+    /// What the track is for, in the order of its `kind` boxes; at most eight.
+    pub roles: Vec<Role>,
+    /// The scheme of a `urim` track's samples.
+    pub uri: Option<String>,
 }
 
 impl Init {
@@ -131,6 +147,7 @@ impl Init {
         init.edit.movie_timescale = movie_timescale;
         if let Some(trex) = extends.map(|mvex| mvex.child(8, b"trex")).transpose()?.flatten() {
             init.default_duration = trex.u32(20)?;
+            init.default_size = trex.u32(24)?;
             init.default_flags = trex.u32(28)?;
         }
         hash(&mut hasher, moov, &[])?;
@@ -164,12 +181,8 @@ impl Init {
             Some(entry) => entry?,
             None => return Err(stsd.error("it has no sample entry")),
         };
-        let kind = match &hdlr.u32(16)?.to_be_bytes() {
-            b"vide" => Kind::Video,
-            b"soun" => Kind::Audio,
-            b"text" | b"subt" | b"sbtl" => Kind::Text,
-            b"meta" => Kind::Event,
-            _ => return Err(hdlr.error("its handler is none of vide, soun, text, subt, meta")),
+        let Some(kind) = kind_of(&hdlr)? else {
+            return Err(hdlr.error("its handler is none of vide, soun, text, subt, meta"));
         };
         let long = mdhd.version()? != 0;
         let timescale = mdhd.u32(if long { 28 } else { 20 })?;
@@ -193,6 +206,9 @@ impl Init {
             edit: edit(trak)?,
             default_duration: 0,
             default_flags: 0,
+            default_size: 0,
+            roles: roles(trak)?,
+            uri: None,
         };
         let children_at = match kind {
             Kind::Video => {
@@ -205,7 +221,16 @@ impl Init {
                 init.sample_rate = entry.u32(32)? >> 16;
                 36
             }
-            Kind::Text | Kind::Event => return Ok(init),
+            Kind::Event => {
+                // ISO/IEC 14496-12 §12.3.3.2: `urim` names one scheme for all its samples.
+                if &entry.name == b"urim"
+                    && let Some(uri) = entry.child(16, b"uri ")?
+                {
+                    init.uri = string(uri.rest(12)).map(|(text, _)| text);
+                }
+                return Ok(init);
+            }
+            Kind::Text => return Ok(init),
         };
         for child in entry.children(children_at) {
             let child = child?;
@@ -238,6 +263,41 @@ fn hash(hasher: &mut Sha256, found: &Box4<'_>, path: &[[u8; 4]]) -> Result<(), E
         _ => hasher.update(found.rest(8)),
     }
     Ok(())
+}
+
+fn kind_of(hdlr: &Box4<'_>) -> Result<Option<Kind>, Error> {
+    Ok(match &hdlr.u32(16)?.to_be_bytes() {
+        b"vide" => Some(Kind::Video),
+        b"soun" => Some(Kind::Audio),
+        b"text" | b"subt" | b"sbtl" => Some(Kind::Text),
+        b"meta" => Some(Kind::Event),
+        _ => None,
+    })
+}
+
+/// What a `trak` carries; `None` when it is nothing that this origin serves.
+pub(super) fn handler(trak: &Box4<'_>) -> Result<Option<Kind>, Error> {
+    let mdia = trak.child(8, b"mdia")?;
+    let hdlr = mdia.map(|mdia| mdia.child(8, b"hdlr")).transpose()?.flatten();
+    hdlr.map_or(Ok(None), |hdlr| kind_of(&hdlr))
+}
+
+fn roles(trak: &Box4<'_>) -> Result<Vec<Role>, Error> {
+    let mut roles = Vec::new();
+    let Some(udta) = trak.child(8, b"udta")? else {
+        return Ok(roles);
+    };
+    // What is free in form must not cost the track.
+    for child in udta.children(8).map_while(Result::ok) {
+        if &child.name == b"kind"
+            && roles.len() < MAX_ROLES
+            && let Some((scheme, rest)) = string(child.rest(12))
+        {
+            let value = string(rest).map(|(value, _)| value).unwrap_or_default();
+            roles.push(Role { scheme, value });
+        }
+    }
+    Ok(roles)
 }
 
 fn language(mdia: &Box4<'_>, packed: u16) -> Result<Option<String>, Error> {
@@ -419,6 +479,8 @@ fn audio_object(esds: &Box4<'_>) -> Option<String> {
     Some(format!("mp4a.40.{audio_object}"))
 }
 
+/// `kind` boxes that are read.
+const MAX_ROLES: usize = 8;
 /// Sample entries whose four characters are the whole codec string.
 const PLAIN_CODECS: [&[u8; 4]; 16] = [
     b"ac-3", b"ec-3", b"ac-4", b"Opus", b"fLaC", b"alac", b"mha1", b"mhm1", b"dtsc", b"dtse", b"dtsh",

@@ -4,13 +4,22 @@
 //! by a number from the wire.
 
 mod boxes;
+mod demux;
+mod event;
 mod init;
 mod moof;
 mod reader;
+mod samples;
+mod unwrap;
+mod write;
 
-pub use init::{Edit, Init, Kind};
+pub use demux::{Demuxer, Lane, Piece};
+pub use event::{EventMessage, EventStart, MAX_EVENTS, track_events};
+pub use init::{Edit, Init, Kind, Role};
 pub use moof::{Fragment, Prft};
 pub use reader::{Chunk, Event, Limits, Reader};
+pub use samples::{Sample, Samples};
+pub use unwrap::unwrap;
 
 use std::fmt;
 

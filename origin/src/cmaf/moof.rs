@@ -20,6 +20,14 @@ pub struct Fragment {
     first_flags: Option<u32>,
     /// Sum of the sample sizes, when the fragment names them all.
     pub size: Option<u64>,
+    /// Size of the first sample in bytes; absent when it is that of `trex`.
+    pub first_sample_size: Option<u32>,
+    /// Smallest composition offset of a sample, in ticks: presentation begins at `decode_time` plus this.
+    pub first_offset: i64,
+    /// `tfdt` has 32 bits, and its time comes round again: see [`unwrap`](super::unwrap).
+    pub narrow: bool,
+    /// Where the first sample's bytes begin, counted from the `moof`, when the fragment says so.
+    pub(super) data_offset: Option<i32>,
 }
 
 impl Fragment {
@@ -101,7 +109,8 @@ fn traf(found: &Box4<'_>) -> Result<Fragment, Error> {
             b"tfhd" => defaults = tfhd(&child, &mut fragment)?,
             b"tfdt" => {
                 has_time = true;
-                fragment.decode_time = if child.version()? == 0 {
+                fragment.narrow = child.version()? == 0;
+                fragment.decode_time = if fragment.narrow {
                     u64::from(child.u32(12)?)
                 } else {
                     child.u64(12)?
@@ -157,6 +166,9 @@ fn trun(found: &Box4<'_>, defaults: &Defaults, fragment: &mut Fragment) -> Resul
     let count = found.u32(12)?;
     let mut at = 16;
     at += if flags & 0x1 != 0 { 4 } else { 0 };
+    if flags & 0x1 != 0 && fragment.samples == 0 {
+        fragment.data_offset = Some(found.u32(16)?.cast_signed());
+    }
     let mut first_flags = None;
     if flags & 0x4 != 0 {
         first_flags = Some(found.u32(at)?);
@@ -170,6 +182,8 @@ fn trun(found: &Box4<'_>, defaults: &Defaults, fragment: &mut Fragment) -> Resul
     let duration_at = (flags & 0x100 != 0).then_some(0);
     let size_at = (flags & 0x200 != 0).then_some(if flags & 0x100 != 0 { 4 } else { 0 });
     let flags_at = (flags & 0x400 != 0).then_some(4 * (flags & 0x300).count_ones() as usize);
+    let offset_at = (flags & 0x800 != 0).then_some(4 * (flags & 0x700).count_ones() as usize);
+    let signed = found.version()? != 0;
     let field = |entry: &[u8], at: usize| {
         entry
             .get(at..)
@@ -181,6 +195,11 @@ fn trun(found: &Box4<'_>, defaults: &Defaults, fragment: &mut Fragment) -> Resul
             .and_then(|at| table.get(at..))
             .map(|entry| field(entry, 0));
         fragment.first_flags = first_flags.or(in_table).or(defaults.flags);
+        let in_table = size_at
+            .and_then(|at| table.get(at..))
+            .map(|entry| field(entry, 0));
+        fragment.first_sample_size = in_table.or(defaults.size);
+        fragment.first_offset = if offset_at.is_some() { i64::MAX } else { 0 };
     }
     fragment.samples = fragment.samples.saturating_add(u64::from(count));
     if stride > 0 {
@@ -190,6 +209,15 @@ fn trun(found: &Box4<'_>, defaults: &Defaults, fragment: &mut Fragment) -> Resul
             }
             if let (Some(at), Some(size)) = (size_at, fragment.size.as_mut()) {
                 *size += u64::from(field(entry, at));
+            }
+            if let Some(at) = offset_at {
+                let offset = field(entry, at);
+                let offset = if signed {
+                    i64::from(offset.cast_signed())
+                } else {
+                    i64::from(offset)
+                };
+                fragment.first_offset = fragment.first_offset.min(offset);
             }
         }
     }

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use bytes::{Bytes, BytesMut};
 
 use super::boxes::{self, Box4, Header};
+use super::event::{self, EventMessage, MAX_EVENTS};
 use super::moof::{Fragment, Prft, moof, prft};
 use super::{Error, FourCc, Init};
 
@@ -32,6 +33,34 @@ pub struct Chunk {
     pub styp: bool,
     /// That `styp` carried the brand `lmsg`: the segment is the track's last.
     pub last: bool,
+    /// That `styp` carried the brand `slat`: filler for a lost input, to be replaced by better media.
+    pub slate: bool,
+    /// The `emsg` boxes before the `moof`, at most [`MAX_EVENTS`].
+    pub events: Vec<EventMessage>,
+    /// Offset in `bytes` of the `moof`.
+    pub(super) moof_at: usize,
+    /// Offset in `bytes` of the payload of `mdat`.
+    pub data_at: usize,
+}
+
+impl Chunk {
+    /// Where in `bytes` the first sample ends, given the sample size of the init segment's `trex`: a range of bytes
+    /// up to there is enough to decode it. `None` when the boxes do not say.
+    pub fn first_sample_end(&self, default_size: u32) -> Option<usize> {
+        let size = self.fragment.first_sample_size.unwrap_or(default_size);
+        let start = match self.fragment.data_offset {
+            Some(offset) => self.moof_at.checked_add_signed(isize::try_from(offset).ok()?)?,
+            None => self.data_at,
+        };
+        let end = start.checked_add(usize::try_from(size).ok()?)?;
+        (size > 0 && start >= self.data_at && end <= self.bytes.len()).then_some(end)
+    }
+
+    /// Earliest presentation time of its samples, in ticks of media time.
+    pub fn presented(&self) -> i64 {
+        let decoded = self.fragment.decode_time.cast_signed();
+        decoded.saturating_add(self.fragment.first_offset)
+    }
 }
 
 /// What the reader found.
@@ -58,6 +87,9 @@ pub struct Reader {
     prft: Option<Prft>,
     styp: bool,
     last: bool,
+    slate: bool,
+    messages: Vec<EventMessage>,
+    moof_at: usize,
     events: VecDeque<Event>,
 }
 
@@ -73,6 +105,9 @@ impl Reader {
             prft: None,
             styp: false,
             last: false,
+            slate: false,
+            messages: Vec::new(),
+            moof_at: 0,
             events: VecDeque::new(),
         }
     }
@@ -189,7 +224,10 @@ impl Reader {
             b"ftyp" => {}
             b"styp" => {
                 self.styp = true;
-                self.last = self.last || found.rest(8).chunks_exact(4).any(|brand| brand == b"lmsg");
+                let has = |wanted: &[u8; 4]| found.rest(8).chunks_exact(4).any(|brand| brand == wanted);
+                let (last, slate) = (has(b"lmsg"), has(b"slat"));
+                self.last |= last;
+                self.slate |= slate;
             }
             b"moov" => {
                 if self.fragment.is_some() {
@@ -202,11 +240,16 @@ impl Reader {
                 return Ok(());
             }
             b"prft" => self.prft = Some(prft(&found)?),
+            b"emsg" if self.messages.len() < MAX_EVENTS => {
+                let message = event::emsg(&found);
+                self.messages.extend(message);
+            }
             b"moof" => {
                 if self.fragment.is_some() {
                     return Err(found.error("the 'moof' before it has no 'mdat'"));
                 }
                 self.fragment = Some(moof(&found)?);
+                self.moof_at = self.scan;
             }
             b"mdat" => {
                 let Some(fragment) = self.fragment.take() else {
@@ -217,7 +260,10 @@ impl Reader {
                     return Err(found.error("the 'moof' before it names more bytes than it holds"));
                 }
                 let at = self.offset;
+                let data_at = self.scan + header.length;
                 let bytes = self.cut(end);
+                let slate = std::mem::take(&mut self.slate);
+                let events = std::mem::take(&mut self.messages);
                 let (styp, last) = (std::mem::take(&mut self.styp), std::mem::take(&mut self.last));
                 let prft = self.prft.take();
                 self.events.push_back(Event::Chunk(Chunk {
@@ -227,6 +273,10 @@ impl Reader {
                     prft,
                     styp,
                     last,
+                    slate,
+                    events,
+                    moof_at: self.moof_at,
+                    data_at,
                 }));
                 return Ok(());
             }

@@ -1,6 +1,11 @@
 //! Taking what encoders push: one request's bytes in, a channel's commits out.
 
+mod gzip;
+mod manifest;
+mod pace;
 pub mod path;
+mod range;
+mod sniff;
 
 use std::sync::Arc;
 
@@ -8,40 +13,11 @@ use crate::Error;
 use crate::cmaf::{self, Chunk, Event, FourCc, Init, Kind, Limits, Reader};
 use crate::media::{ClosedSegment, OpenSegment};
 use crate::time::UnixMillis;
-
-/// What a body is, by its first byte that is no white space.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Sniffed {
-    /// An MPD or an HLS playlist: text.
-    Manifest,
-    /// Boxes.
-    Media,
-}
-
-/// Tells text from boxes; `None` while only white space came.
-pub fn sniff(bytes: &[u8]) -> Option<Sniffed> {
-    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let first = text.iter().find(|byte| !byte.is_ascii_whitespace())?;
-    Some(if matches!(first, b'<' | b'#') {
-        Sniffed::Manifest
-    } else {
-        Sniffed::Media
-    })
-}
-
-/// Whether a pushed MPD or playlist says that the event is over. Nothing else in it is believed: the media
-/// itself says the rest.
-pub fn manifest_ends(text: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(text);
-    if let Some(mpd) = text.find("<MPD") {
-        let tag = text
-            .get(mpd..)
-            .and_then(|rest| rest.split('>').next())
-            .unwrap_or_default();
-        return tag.contains("type=\"static\"") || tag.contains("type='static'");
-    }
-    text.lines().any(|line| line.trim_end() == "#EXT-X-ENDLIST")
-}
+pub use gzip::Inflate;
+pub use manifest::{Description, describe, manifest_ends};
+pub use pace::Pace;
+pub use range::{Assembly, ContentRange};
+pub use sniff::{Foreign, Sniffed, sniff};
 
 /// What a body of media brought.
 #[derive(Debug)]
@@ -204,28 +180,3 @@ impl Body {
 const LONG_BODY: i64 = 8;
 /// So does one that is longer than this.
 const LONG_BODY_NANOS: i64 = 30_000_000_000;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_is_told_from_boxes_by_its_bytes() {
-        assert_eq!(sniff(b"\r\n"), None);
-        assert_eq!(sniff(b"\xef\xbb\xbf<?xml"), Some(Sniffed::Manifest));
-        assert_eq!(sniff(b"#EXTM3U"), Some(Sniffed::Manifest));
-        assert_eq!(sniff(b"\0\0\0\x18ftyp"), Some(Sniffed::Media));
-    }
-
-    #[test]
-    fn only_a_static_mpd_or_an_endlist_ends_a_channel() {
-        assert!(manifest_ends(
-            b"<?xml?>\n<MPD xmlns=\"x\" type=\"static\"><Period/></MPD>"
-        ));
-        assert!(!manifest_ends(
-            b"<MPD type=\"dynamic\"><X type=\"static\"/></MPD>"
-        ));
-        assert!(manifest_ends(b"#EXTM3U\n#EXT-X-ENDLIST\r\n"));
-        assert!(!manifest_ends(b"#EXTM3U\n#EXTINF:2,\nEXT-X-ENDLIST.m4s\n"));
-    }
-}

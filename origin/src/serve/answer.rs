@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header::{
     ACCEPT_RANGES, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
-    IF_RANGE, RANGE,
+    IF_RANGE, RANGE, WWW_AUTHENTICATE,
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
 use sha2::{Digest, Sha256};
@@ -53,6 +53,13 @@ impl IntoResponse for Error {
         match self {
             Self::Method { allowed, .. } => {
                 headers.insert(ALLOW, HeaderValue::from_static(allowed));
+            }
+            Self::NoCredentials { challenges } => {
+                for challenge in challenges {
+                    if let Ok(challenge) = HeaderValue::try_from(challenge) {
+                        headers.append(WWW_AUTHENTICATE, challenge);
+                    }
+                }
             }
             Self::Range { length } => {
                 headers

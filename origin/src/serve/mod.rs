@@ -387,6 +387,7 @@ impl Origin {
         };
         match sniffed {
             Sniffed::Manifest => self.take_manifest(channel, head, body).await,
+            Sniffed::Foreign(foreign) => Err(foreign.refusal()),
             Sniffed::Media => self.take_media(channel, &name, head.freeze(), body).await,
         }
     }

@@ -69,12 +69,17 @@ pub const AUDIO: Sketch = Sketch {
 };
 
 fn track(sketch: Sketch) -> Vec<u8> {
+    numbered(sketch, 1, &[])
+}
+
+/// A `trak` with this `track_ID`, and boxes at its end.
+fn numbered(sketch: Sketch, id: u32, more: &[u8]) -> Vec<u8> {
     let tkhd = full(
         b"tkhd",
         0,
         7,
         &[
-            &words(&[sketch.created, sketch.created, 1, 0, 0]),
+            &words(&[sketch.created, sketch.created, id, 0, 0]),
             &[0; 52],
             &words(&[u32::from(sketch.width) << 16, 360 << 16]),
         ],
@@ -136,7 +141,103 @@ fn track(sketch: Sketch) -> Vec<u8> {
         );
         boxed(b"edts", &[&elst])
     });
-    boxed(b"trak", &[&tkhd, &edts, &boxed(b"mdia", &[&mdhd, &hdlr, &minf])])
+    boxed(
+        b"trak",
+        &[&tkhd, &edts, &boxed(b"mdia", &[&mdhd, &hdlr, &minf]), more],
+    )
+}
+
+fn movie(traks: &[u8], trexes: &[u8]) -> Vec<u8> {
+    let ftyp = boxed(b"ftyp", &[b"iso5\0\0\0\0iso5iso6"]);
+    let mvhd = full(b"mvhd", 0, 0, &[&words(&[0, 0, 1_000, 0]), &[0; 80]]);
+    [ftyp, boxed(b"moov", &[&mvhd, traks, &boxed(b"mvex", &[trexes])])].concat()
+}
+
+/// An init segment with this `udta`.
+pub fn with_udta(sketch: Sketch, udta: &[u8]) -> Vec<u8> {
+    let trex = full(b"trex", 0, 0, &[&words(&[1, 1, sketch.sample, 0, 0])]);
+    movie(&numbered(sketch, 1, udta), &trex)
+}
+
+/// An init segment of several tracks, numbered from 1, as ffmpeg's HLS muxer writes it.
+pub fn muxed_init(sketches: &[Sketch]) -> Vec<u8> {
+    let numbers = || sketches.iter().zip(1_u32..);
+    let traks: Vec<u8> = numbers()
+        .flat_map(|(sketch, id)| numbered(*sketch, id, &[]))
+        .collect();
+    let trexes: Vec<u8> = numbers()
+        .flat_map(|(sketch, id)| full(b"trex", 0, 0, &[&words(&[id, 1, sketch.sample, 0, 0])]))
+        .collect();
+    movie(&traks, &trexes)
+}
+
+/// An init segment of an event track at 90 kHz, with a sample entry of that name and content.
+pub fn event_init(entry: &[u8; 4], content: &[u8]) -> Vec<u8> {
+    let tkhd = full(b"tkhd", 0, 7, &[&words(&[0, 0, 1, 0, 0]), &[0; 60]]);
+    let mdhd = full(b"mdhd", 0, 0, &[&words(&[0, 0, 90_000, 0]), &[0x55, 0xc4, 0, 0]]);
+    let hdlr = full(b"hdlr", 0, 0, &[&[0; 4], b"meta", &[0; 13]]);
+    let entry = boxed(entry, &[&[0, 0, 0, 0, 0, 0, 0, 1], content]);
+    let stsd = full(b"stsd", 0, 0, &[&words(&[1]), &entry]);
+    let minf = boxed(b"minf", &[&boxed(b"stbl", &[&stsd])]);
+    let trak = boxed(b"trak", &[&tkhd, &boxed(b"mdia", &[&mdhd, &hdlr, &minf])]);
+    movie(&trak, &full(b"trex", 0, 0, &[&words(&[1, 1, 0, 0, 0])]))
+}
+
+/// A `traf` of samples with sizes of their own, whose bytes begin `offset` bytes behind the `moof`'s first.
+fn sized_traf(id: u32, time: u64, samples: &[(u32, usize)], offset: usize) -> Vec<u8> {
+    let tfhd = full(b"tfhd", 0, 0x02_0000, &[&words(&[id])]);
+    let tfdt = full(b"tfdt", 1, 0, &[&time.to_be_bytes()]);
+    let table: Vec<u8> = samples
+        .iter()
+        .flat_map(|(duration, size)| words(&[*duration, *size as u32]))
+        .collect();
+    let trun = full(
+        b"trun",
+        0,
+        0x305,
+        &[
+            &words(&[samples.len() as u32, offset as u32, 0x0200_0000]),
+            &table,
+        ],
+    );
+    boxed(b"traf", &[&tfhd, &tfdt, &trun])
+}
+
+/// A chunk whose samples have durations and bytes of their own.
+pub fn sized_chunk(id: u32, time: u64, samples: &[(u32, &[u8])]) -> Vec<u8> {
+    let sizes: Vec<_> = samples
+        .iter()
+        .map(|(duration, bytes)| (*duration, bytes.len()))
+        .collect();
+    let write = |offset| {
+        let mfhd = full(b"mfhd", 0, 0, &[&words(&[1])]);
+        boxed(b"moof", &[&mfhd, &sized_traf(id, time, &sizes, offset)])
+    };
+    let payload: Vec<u8> = samples.iter().flat_map(|(_, bytes)| bytes.to_vec()).collect();
+    [write(write(0).len() + 8), boxed(b"mdat", &[&payload])].concat()
+}
+
+/// A chunk of several tracks, each with its number, its time and the bytes of its samples.
+pub fn muxed_chunk(tracks: &[(u32, u64, &[&[u8]])]) -> Vec<u8> {
+    let write = |moof: usize| {
+        let mut at = moof + 8;
+        let trafs: Vec<u8> = tracks
+            .iter()
+            .flat_map(|(id, time, samples)| {
+                let sample = if *id == 1 { VIDEO.sample } else { AUDIO.sample };
+                let sizes: Vec<_> = samples.iter().map(|bytes| (sample, bytes.len())).collect();
+                let traf = sized_traf(*id, *time, &sizes, at);
+                at += sizes.iter().map(|(_, size)| size).sum::<usize>();
+                traf
+            })
+            .collect();
+        boxed(b"moof", &[&full(b"mfhd", 0, 0, &[&words(&[1])]), &trafs])
+    };
+    let payload: Vec<u8> = tracks
+        .iter()
+        .flat_map(|(_, _, samples)| samples.concat())
+        .collect();
+    [write(write(0).len()), boxed(b"mdat", &[&payload])].concat()
 }
 
 /// An init segment with as many copies of the track as wanted: CMAF has one.
