@@ -14,8 +14,9 @@ use crate::{
     route::Resource,
 };
 
-/// The origin's headers that a viewer gets. `Set-Cookie` and whatever else a server behind may say stay there.
-const PASSED_ON: [header::HeaderName; 8] = [
+/// The origin's headers that a viewer gets, with what it says of media in CMSD (CTA-5006). `Set-Cookie` and whatever
+/// else a server behind may say stay there.
+const PASSED_ON: [header::HeaderName; 11] = [
     header::CONTENT_TYPE,
     header::CONTENT_LENGTH,
     header::CONTENT_RANGE,
@@ -24,6 +25,9 @@ const PASSED_ON: [header::HeaderName; 8] = [
     header::CACHE_CONTROL,
     header::ETAG,
     header::LAST_MODIFIED,
+    header::VARY,
+    header::HeaderName::from_static("cmsd-static"),
+    header::HeaderName::from_static("cmsd-dynamic"),
 ];
 
 /// Makes the viewer's answer. The second value is the origin's status, for the record.
@@ -73,7 +77,12 @@ fn pass<B>(
     let mut body = origin.body;
     if let Some(root) = onward.root.as_ref().filter(|_| origin.status == StatusCode::OK) {
         // These speak of the origin's bytes; for a HEAD, the length of ours is not known.
-        for name in [header::CONTENT_LENGTH, header::ETAG, header::LAST_MODIFIED] {
+        for name in [
+            header::CONTENT_LENGTH,
+            header::ETAG,
+            header::LAST_MODIFIED,
+            header::VARY,
+        ] {
             headers.remove(name);
         }
         if let Body::Bytes(document) = body {

@@ -8,8 +8,9 @@ use crate::{platform::Body, site::Site};
 const ALLOWED_HEADERS: &str =
     "CTA-Common-Access-Token, DPoP, Range, CMCD-Object, CMCD-Request, CMCD-Session, CMCD-Status";
 
-/// What a page may read beyond the safelisted headers. Players set their clocks by `Date`.
-const EXPOSED_HEADERS: &str = "Accept-Ranges, Content-Encoding, Content-Length, Content-Range, CTA-Common-Access-Token, Date, ETag, Server-Timing";
+/// What a page may read beyond the safelisted headers. Players set their clocks by `Date`, and may learn from CMSD
+/// (CTA-5006) how long the origin held a request.
+const EXPOSED_HEADERS: &str = "Accept-Ranges, CMSD-Dynamic, CMSD-Static, Content-Encoding, Content-Length, Content-Range, CTA-Common-Access-Token, Date, ETag, Server-Timing";
 
 /// One day; browsers cap it as they see fit.
 const PREFLIGHT_MAX_AGE: &str = "86400";

@@ -7,6 +7,7 @@ use crate::{
     limits::MAX_DOCUMENT,
     onward::Onward,
     platform::{OriginRequest, Plan, Read, Want},
+    route::Resource,
 };
 
 /// Viewer's headers that the origin may see where a body passes untouched.
@@ -16,10 +17,16 @@ const PASSED_ON: [header::HeaderName; 3] = [header::RANGE, header::IF_NONE_MATCH
 pub(crate) fn plan(authorised: &Authorised, onward: &Onward, viewer: &HeaderMap) -> Plan {
     let routed = &authorised.routed;
     let mut headers = HeaderMap::new();
-    // Hosts differ in what they accept by themselves, and an encoded document cannot be rewritten.
-    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    // A document that is changed on its way is not what is stored of it: no conditions, no ranges.
+    // A document that is changed on its way is not what is stored of it: no conditions, no ranges, no encoding.
     let changes = onward.root.is_some();
+    // Said always, for hosts differ in what they accept by themselves. Media is compressed as it is, and of an
+    // encoded document a range would count other bytes.
+    let takes_gzip = !changes
+        && routed.resource != Resource::Media
+        && !viewer.contains_key(header::RANGE)
+        && accepts_gzip(viewer);
+    let encoding = if takes_gzip { "gzip" } else { "identity" };
+    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(encoding));
     if !changes {
         for name in &PASSED_ON {
             if let Some(value) = viewer.get(name) {
@@ -48,15 +55,34 @@ pub(crate) fn plan(authorised: &Authorised, onward: &Onward, viewer: &HeaderMap)
     }
 }
 
-/// Of the query, the origin gets HLS's delivery directives (RFC 8216bis §6.2.5) alone, in their order of
+/// Whether a viewer takes gzip by name (RFC 9110 §12.5.3), as every browser and player does that takes it at all.
+fn accepts_gzip(viewer: &HeaderMap) -> bool {
+    let lines = viewer.get_all(header::ACCEPT_ENCODING).iter();
+    let mut codings = lines
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(','));
+    codings.any(|coding| {
+        let (name, weight) = coding.split_once(';').unwrap_or((coding, "q=1"));
+        let weight = weight.trim().trim_start_matches("q=");
+        name.trim().eq_ignore_ascii_case("gzip") && weight.parse::<f32>().is_ok_and(|weight| weight > 0.0)
+    })
+}
+
+/// Of the query, the origin gets HLS's three delivery directives (RFC 8216bis §6.2.5) alone, in their order of
 /// names: anything else would split its cache, or let a viewer do so.
+///
+/// A directive with a value that the standard does not know goes on as it came. The origin answers it with a 400,
+/// which nobody stores; were it dropped here, the player would get a playlist at once and ask again, and again.
 fn origin_query(query: &str) -> String {
-    let mut directives: Vec<&str> = query
-        .split('&')
-        .filter(|pair| pair.starts_with("_HLS_"))
-        .collect();
+    let mut directives: Vec<&str> = query.split('&').filter(|pair| is_directive(pair)).collect();
     directives.sort_unstable();
+    directives.dedup();
     directives.join("&")
+}
+
+fn is_directive(pair: &str) -> bool {
+    let name = pair.split('=').next().unwrap_or_default();
+    ["_HLS_msn", "_HLS_part", "_HLS_skip"].contains(&name)
 }
 
 #[cfg(test)]
@@ -69,6 +95,31 @@ mod tests {
             origin_query("_HLS_part=1&session=9&_HLS_msn=7"),
             "_HLS_msn=7&_HLS_part=1"
         );
-        assert_eq!(origin_query("x=1"), "");
+        assert_eq!(origin_query("_HLS_skip=v2&_HLS_msn=7"), "_HLS_msn=7&_HLS_skip=v2");
+        assert_eq!(origin_query("x=1&_HLS_report=a&_HLS_=1&_hls_msn=7"), "");
+        assert_eq!(origin_query("_HLS_msn=7&_HLS_msn=7"), "_HLS_msn=7");
+    }
+
+    #[test]
+    fn gzip_is_taken_where_it_is_named_and_not_refused() {
+        let accepts = |value: &'static str| {
+            let mut viewer = HeaderMap::new();
+            viewer.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(value));
+            accepts_gzip(&viewer)
+        };
+        for value in ["gzip", "br, GZIP;q=0.5", "deflate,gzip , br"] {
+            assert!(accepts(value), "{value}");
+        }
+        for value in ["", "br", "gzip;q=0", "gzip;q=0.000", "*", "gzip;q=x"] {
+            assert!(!accepts(value), "{value}");
+        }
+        assert!(!accepts_gzip(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn a_directive_that_is_wrong_is_the_origins_to_refuse() {
+        for wrong in ["_HLS_msn", "_HLS_msn=", "_HLS_part=-1", "_HLS_msn=1&_HLS_msn=2"] {
+            assert_eq!(origin_query(wrong), wrong);
+        }
     }
 }

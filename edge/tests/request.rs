@@ -125,6 +125,14 @@ fn ranges_and_conditions_go_to_the_origin_where_bytes_pass_and_nothing_else_does
     };
     send(&world, ranged(format!("/t/{}/live/news/v/0-1.m4s", token())));
     send(&world, ranged(format!("/live/news/index.m3u8?CAT={}", token())));
+    for (target, encodings) in [
+        ("v/index.m3u8", "br, gzip"),
+        ("v/index.m3u8", "br"),
+        ("v/0-1.m4s", "gzip"),
+    ] {
+        let request = Request::get(format!("https://e/t/{}/live/news/{target}", token()));
+        send(&world, request.header("Accept-Encoding", encodings));
+    }
     let asked = world.asked.borrow();
     let names = |at: usize| {
         asked[at]
@@ -139,7 +147,12 @@ fn ranges_and_conditions_go_to_the_origin_where_bytes_pass_and_nothing_else_does
         ["accept-encoding"],
         "a rewritten document is not the stored one"
     );
-    assert_eq!(asked[0].headers[header::ACCEPT_ENCODING], "identity");
+    let encoding = |at: usize| asked[at].headers[header::ACCEPT_ENCODING].to_str().unwrap();
+    assert_eq!(
+        [0, 1, 2, 3, 4].map(encoding),
+        ["identity", "identity", "gzip", "identity", "identity"],
+        "documents that pass as they are, to those who can read them"
+    );
 }
 
 #[test]

@@ -20,9 +20,9 @@ use crate::{
     store::remember,
 };
 
-/// How long the origin may take to answer: with its headers, or with the whole of a document that is read. A
-/// player that waits for a part (RFC 8216bis §6.2.5.2) is held for less.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long the origin may take to answer: with its headers, or with the whole of a document that is read. It holds a
+/// request for a part for three target durations at most (RFC 8216bis §6.2.5.2), which is 30 s where segments last ten.
+const PATIENCE: Duration = Duration::from_secs(40);
 
 /// The world of one request: the origin, or a shield before it, and the environment with the store.
 pub(crate) struct World<'r> {

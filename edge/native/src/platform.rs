@@ -17,9 +17,9 @@ use crate::now;
 /// How long the origin may take to accept a connection.
 const CONNECT_TIME: Duration = Duration::from_secs(3);
 
-/// How long the origin may be silent, before its headers and between two reads of a body. A part that a
-/// player waits for is held for less.
-const SILENCE: Duration = Duration::from_secs(20);
+/// How long the origin may be silent, before its headers and between two reads of a body. It holds a request for a
+/// part for three target durations at most (RFC 8216bis §6.2.5.2), which is 30 s where segments last ten.
+const SILENCE: Duration = Duration::from_secs(40);
 
 /// The world as this process sees it: one origin, or a shield before it, and its own memory.
 #[derive(Clone, Debug)]

@@ -17,6 +17,9 @@ const STEADY = {
   },
 };
 
+/** How far, in seconds, Shaka may be off before it plays faster or slower. */
+const SLACK = 0.1;
+
 /**
  * Plays a DASH MPD with Shaka Player.
  *
@@ -43,6 +46,7 @@ export function open(video, url, onError, carrier, lowLatency) {
     await player.attach(video);
     if (carrier) carryInShaka(player, carrier);
     await player.load(url);
+    if (lowLatency) steer(player);
   };
   const ready = load().catch((error) => {
     onError({ fatal: true, detail: `error ${error.code ?? error}`, status: statusOf(error) });
@@ -79,6 +83,27 @@ export function open(video, url, onError, carrier, lowLatency) {
     toLive: () => player.goToLive(),
     close: async () => player.destroy(),
   };
+}
+
+/**
+ * In a channel of parts, what can be sought to ends where the MPD asks players to be. Shaka would stay as far behind
+ * that as `Latency@target` says, and so twice as far behind live.
+ */
+function steer(player) {
+  const { isLowLatency, serviceDescription } = player.getManifest() ?? {};
+  if (!isLowLatency || !serviceDescription) return;
+  const { maxPlaybackRate, minPlaybackRate } = serviceDescription;
+  player.configure({
+    streaming: {
+      liveSync: {
+        enabled: true,
+        targetLatency: SLACK,
+        targetLatencyTolerance: SLACK,
+        maxPlaybackRate: maxPlaybackRate ?? 1,
+        minPlaybackRate: minPlaybackRate ?? 1,
+      },
+    },
+  });
 }
 
 /** The HTTP status that a Shaka error carries, if any. */
