@@ -28,6 +28,12 @@ pub struct Config {
     /// the longest of the first segments if that is more. It never changes in a channel's life, so set it
     /// for encoders whose segments vary by more than that.
     pub target_duration_s: u32,
+    /// Whether segments are shown part by part while they come in (LL-HLS, LL-DASH), where encoders push them in
+    /// chunks. Default true.
+    pub low_latency: bool,
+    /// `PART-TARGET` in milliseconds, 100 to 10000: no part lasts longer. Default 0: found from the first
+    /// segments' chunks. It never changes in a channel's life, so set it for encoders whose chunks vary.
+    pub part_target_ms: u32,
     /// How long a channel's documents are held back for a track that has an init segment but no media,
     /// in milliseconds. Default 10000.
     pub start_patience_ms: u32,
@@ -88,6 +94,8 @@ impl Default for Config {
             retention_s: 120,
             segment_duration_ms: 0,
             target_duration_s: 0,
+            low_latency: true,
+            part_target_ms: 0,
             start_patience_ms: 10_000,
             cors_origin: String::new(),
             ingest: Vec::new(),
@@ -141,6 +149,12 @@ impl Config {
                 "must be 100 to 60000, or 0 to find it from the first segments",
             );
         }
+        if self.part_target_ms != 0 && !PART_MS.contains(&self.part_target_ms) {
+            return refuse(
+                "part_target_ms",
+                "must be 100 to 10000, or 0 to find it from the first segments",
+            );
+        }
         if self.limits.header_bytes < 8192 {
             return refuse("limits.header_bytes", "must be at least 8192");
         }
@@ -168,6 +182,7 @@ impl Config {
 }
 
 const MAX_WINDOW_S: u32 = 21_600;
+const PART_MS: std::ops::RangeInclusive<u32> = 100..=10_000;
 const SEGMENT_MS: std::ops::RangeInclusive<u32> = 100..=60_000;
 
 #[cfg(test)]

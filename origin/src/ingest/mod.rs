@@ -43,6 +43,7 @@ pub struct Body {
     received: u64,
     had_media: bool,
     had_init: bool,
+    has_grown: bool,
 }
 
 impl Body {
@@ -63,6 +64,7 @@ impl Body {
             received: 0,
             had_media: false,
             had_init: false,
+            has_grown: false,
         }
     }
 
@@ -100,6 +102,13 @@ impl Body {
     /// The connection broke, or the body went wrong: chunks that were whole become a cut-off segment.
     pub fn abandon(mut self, steps: &mut Vec<Step>) {
         self.close(false, steps);
+    }
+
+    /// The segment that is coming in, if it has grown since this was last asked.
+    pub fn grown(&mut self) -> Option<&OpenSegment> {
+        std::mem::take(&mut self.has_grown)
+            .then_some(self.open.as_ref())
+            .flatten()
     }
 
     /// Bytes that have come.
@@ -166,6 +175,7 @@ impl Body {
             None => OpenSegment::open(Arc::clone(&init), chunk, self.number, now)
                 .map(|open| self.open = Some(open)),
         };
+        self.has_grown |= outcome.is_ok();
         outcome.map_err(|bad| {
             Error::BadMedia(cmaf::Error::Malformed {
                 name: FourCc(*b"moof"),

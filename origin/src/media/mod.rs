@@ -20,15 +20,25 @@
 //!   otherwise it is listed short.
 
 mod channel;
+mod event;
+mod grid;
+mod listing;
+mod place;
+mod record;
 mod segment;
 mod snapshot;
+mod tail;
 mod timeline;
 mod track;
 
 pub use channel::{Channel, Committed, Settings, Swept, Verdict};
-pub use segment::{BadChunk, ClosedSegment, Entry, Gap, MediaSequence, OpenSegment, Part, Segment};
-pub use snapshot::{Snapshot, TrackView};
+pub use event::{Event, Splice};
+pub use segment::{
+    BadChunk, ClosedSegment, Entry, Gap, MediaSequence, OpenSegment, Part, Parting, Segment, Span,
+};
+pub use snapshot::{Counts, Mark, OpenView, Snapshot, TrackView};
+pub use tail::Push;
 pub use timeline::{Anchor, Base, Epoch, Grid};
 pub use track::Track;
 
-pub(crate) use channel::{RECORD_VERSION, Record};
+pub(crate) use record::{RECORD_VERSION, Record};

@@ -13,17 +13,22 @@ use crate::time::{UnixMillis, ticks_to_nanos};
 #[serde(transparent)]
 pub struct MediaSequence(pub u64);
 
-/// One CMAF chunk inside a segment: what LL-HLS calls a part.
+/// A part of a segment (LL-HLS) that is a run of whole CMAF chunks: one, unless chunks are far shorter than the
+/// part target. It begins where the part before it ends.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Part {
     /// Offset of its first byte in the segment.
     pub offset: u64,
     /// Length in bytes.
     pub length: u64,
-    /// Duration in ticks of the track.
+    /// Duration in ticks of the track, up to where the next part begins.
     pub duration: u64,
     /// Whether its first sample is a sync sample.
     pub independent: bool,
+    /// Bytes from the first of the part to the last of its first sample, where that is a sync sample of a video
+    /// and its size is known; else 0.
+    #[serde(default)]
+    pub first_sample: u64,
 }
 
 /// A segment that is complete and listed.
@@ -71,9 +76,26 @@ pub struct Gap {
 #[serde(rename_all = "lowercase")]
 pub enum Entry {
     /// Media.
-    Segment(Box<Segment>),
+    Segment(#[serde(with = "shared")] Arc<Segment>),
     /// No media.
     Gap(Gap),
+}
+
+/// A shared segment is written and read as the segment itself.
+mod shared {
+    use std::sync::Arc;
+
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    use super::Segment;
+
+    pub(super) fn serialize<S: Serializer>(segment: &Arc<Segment>, to: S) -> Result<S::Ok, S::Error> {
+        segment.as_ref().serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Arc<Segment>, D::Error> {
+        Segment::deserialize(from).map(Arc::new)
+    }
 }
 
 impl Entry {
@@ -131,6 +153,106 @@ impl Entry {
     }
 }
 
+/// Where a chunk stands in its segment.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Span {
+    /// Decode time of its first sample, in ticks.
+    pub start: u64,
+    /// Duration in ticks.
+    pub duration: u64,
+    /// Length in bytes.
+    pub length: u64,
+    /// Number of samples.
+    pub samples: u64,
+    /// Whether its first sample is a sync sample.
+    pub independent: bool,
+    /// Bytes up to the end of its first sample, see [`Part::first_sample`].
+    pub first_sample: u64,
+}
+
+impl Span {
+    /// End in ticks.
+    pub fn end(&self) -> u64 {
+        self.start.saturating_add(self.duration)
+    }
+}
+
+/// Forms parts of chunks: whole ones, as many as the part target has room for.
+#[derive(Clone, Debug)]
+pub struct Parting {
+    /// The longest that a part may last, in ticks.
+    target: u64,
+    parts: Vec<Part>,
+    forming: Option<Part>,
+    offset: u64,
+    end: u64,
+    is_overlong: bool,
+}
+
+impl Parting {
+    /// Parts of a segment that begins at `start`, none longer than `target_ms`.
+    pub fn new(start: u64, target_ms: u32, timescale: u32) -> Self {
+        let ticks = u64::from(target_ms).saturating_mul(u64::from(timescale));
+        Self {
+            // Half a millisecond of grace: the target is announced in milliseconds, rounded up.
+            target: ticks.saturating_add(u64::from(timescale) / 2) / 1_000,
+            parts: Vec::new(),
+            forming: None,
+            offset: 0,
+            end: start,
+            is_overlong: false,
+        }
+    }
+
+    /// Takes the next chunk. A part is complete as soon as one more chunk like its last would be too much for it.
+    pub fn push(&mut self, span: &Span) {
+        // From the end of the chunk before, so that parts last as long as their segment whatever is missing.
+        let duration = span.end().saturating_sub(self.end);
+        if self
+            .forming
+            .as_ref()
+            .is_some_and(|forming| forming.duration.saturating_add(duration) > self.target)
+        {
+            self.complete();
+        }
+        let forming = self.forming.get_or_insert(Part {
+            offset: self.offset,
+            length: 0,
+            duration: 0,
+            independent: span.independent,
+            first_sample: span.first_sample,
+        });
+        forming.length = forming.length.saturating_add(span.length);
+        forming.duration = forming.duration.saturating_add(duration);
+        self.offset = self.offset.saturating_add(span.length);
+        self.end = span.end();
+        if forming.duration.saturating_add(duration) > self.target {
+            self.complete();
+        }
+    }
+
+    /// Completes the part that is forming: the segment has ended.
+    pub fn complete(&mut self) {
+        if let Some(formed) = self.forming.take() {
+            self.is_overlong |= formed.duration > self.target;
+            // Players refuse a part that is longer than was said, so from there on the segment has none.
+            if !self.is_overlong {
+                self.parts.push(formed);
+            }
+        }
+    }
+
+    /// The parts that are complete.
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// Whether a chunk was longer than any part may be: the segment is listed whole.
+    pub fn is_overlong(&self) -> bool {
+        self.is_overlong
+    }
+}
+
 /// A segment that is still coming in.
 #[derive(Clone, Debug)]
 pub struct OpenSegment {
@@ -139,10 +261,10 @@ pub struct OpenSegment {
     number: Option<u64>,
     start: u64,
     duration: u64,
-    samples: u64,
     prft: Option<Prft>,
     last: bool,
-    parts: Vec<Part>,
+    slate: bool,
+    spans: Vec<Span>,
     chunks: Vec<Bytes>,
     length: u64,
 }
@@ -194,10 +316,10 @@ impl OpenSegment {
             number,
             start: chunk.fragment.decode_time,
             duration: 0,
-            samples: 0,
             prft: chunk.prft,
             last: false,
-            parts: Vec::new(),
+            slate: false,
+            spans: Vec::new(),
             chunks: Vec::new(),
             length: 0,
             init,
@@ -228,15 +350,16 @@ impl OpenSegment {
             return Err(BadChunk::TooLong);
         }
         let length = chunk.bytes.len() as u64;
-        self.parts.push(Part {
-            offset: self.length,
-            length,
+        self.spans.push(Span {
+            start: fragment.decode_time,
             duration,
+            length,
+            samples: fragment.samples,
             independent: fragment.starts_with_sync(self.init.default_flags),
+            first_sample: 0,
         });
         self.length += length;
         self.duration = total;
-        self.samples += fragment.samples;
         self.last |= chunk.last;
         self.chunks.push(chunk.bytes.clone());
         Ok(())
@@ -259,28 +382,47 @@ impl OpenSegment {
         ticks_to_nanos(self.duration.cast_signed(), self.init.timescale)
     }
 
+    /// The init segment it needs.
+    pub fn init(&self) -> &Arc<Init> {
+        &self.init
+    }
+
+    /// Its chunks so far: where they stand, and their bytes.
+    pub fn chunks(&self) -> impl Iterator<Item = (&Span, &Bytes)> {
+        self.spans.iter().zip(&self.chunks)
+    }
+
     /// Ends the segment. `whole` says that the sender ended it, rather than the connection.
     pub fn close(self, whole: bool) -> ClosedSegment {
-        let data = match <[Bytes; 1]>::try_from(self.chunks) {
-            Ok([only]) => only,
-            Err(chunks) => {
-                let mut data = BytesMut::with_capacity(chunks.iter().map(Bytes::len).sum());
-                chunks.iter().for_each(|chunk| data.extend_from_slice(chunk));
-                data.freeze()
-            }
-        };
         ClosedSegment {
             init: self.init,
             arrived: self.arrived,
             number: self.number,
             start: self.start,
             duration: self.duration,
-            samples: self.samples,
             prft: self.prft,
             last: self.last,
+            slate: self.slate,
             whole,
-            parts: self.parts,
-            data,
+            spans: self.spans,
+            chunks: self.chunks,
+        }
+    }
+
+    /// The segment as it would be if it ended now; its media is shared, not copied.
+    pub fn so_far(&self) -> ClosedSegment {
+        self.clone().close(false)
+    }
+}
+
+/// Chunks as one run of bytes; copied only where there are several.
+pub(super) fn joined(chunks: &[Bytes]) -> Bytes {
+    match chunks {
+        [only] => only.clone(),
+        chunks => {
+            let mut data = BytesMut::with_capacity(chunks.iter().map(Bytes::len).sum());
+            chunks.iter().for_each(|chunk| data.extend_from_slice(chunk));
+            data.freeze()
         }
     }
 }
@@ -298,18 +440,18 @@ pub struct ClosedSegment {
     pub start: u64,
     /// Duration in ticks.
     pub duration: u64,
-    /// Number of samples.
-    pub samples: u64,
     /// The first chunk's producer reference time.
     pub prft: Option<Prft>,
     /// It carried the brand `lmsg`.
     pub last: bool,
+    /// It carried the brand `slat`: a filler in place of an input that was lost.
+    pub slate: bool,
     /// The sender ended it, rather than the connection.
     pub whole: bool,
-    /// Its parts, in order.
-    pub parts: Vec<Part>,
-    /// All its bytes.
-    pub data: Bytes,
+    /// Where its chunks stand, in order. Never empty.
+    pub spans: Vec<Span>,
+    /// The chunks' bytes, as they came.
+    pub chunks: Vec<Bytes>,
 }
 
 impl ClosedSegment {
@@ -321,6 +463,34 @@ impl ClosedSegment {
     /// Duration in nanoseconds.
     pub fn span(&self) -> i64 {
         ticks_to_nanos(self.duration.cast_signed(), self.init.timescale)
+    }
+
+    /// Whether decoding can start at its first sample.
+    pub fn starts_with_sync(&self) -> bool {
+        self.spans.first().is_some_and(|span| span.independent)
+    }
+
+    /// Number of samples.
+    pub fn samples(&self) -> u64 {
+        self.spans.iter().map(|span| span.samples).sum()
+    }
+
+    /// Bytes of media.
+    pub fn length(&self) -> u64 {
+        self.spans.iter().map(|span| span.length).sum()
+    }
+
+    /// All its bytes.
+    pub fn data(&self) -> Bytes {
+        joined(&self.chunks)
+    }
+
+    /// Its parts, none longer than `target_ms`.
+    pub fn parts(&self, target_ms: u32) -> Parting {
+        let mut parting = Parting::new(self.start, target_ms, self.init.timescale);
+        self.spans.iter().for_each(|span| parting.push(span));
+        parting.complete();
+        parting
     }
 }
 

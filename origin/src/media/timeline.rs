@@ -52,6 +52,9 @@ pub struct Grid {
     pub nominal: i64,
     /// `EXT-X-TARGETDURATION` in seconds.
     pub target_duration_s: u32,
+    /// `PART-TARGET` in milliseconds: no part lasts longer. `None` where segments come whole and have no parts.
+    #[serde(default)]
+    pub part_target_ms: Option<u32>,
 }
 
 impl Grid {

@@ -7,6 +7,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::segment::{ClosedSegment, Entry};
+use super::snapshot::Counts;
+use super::tail::{Push, Tail};
 use crate::cmaf::{Init, Kind};
 use crate::time::{UnixMillis, ticks_to_nanos};
 
@@ -23,8 +25,19 @@ pub struct Track {
     pub(super) expired: VecDeque<Expired>,
     /// The newest segment's place, listed or not.
     pub(super) last: Option<Place>,
-    /// A segment cut off with its connection.
-    pub(super) held: Option<ClosedSegment>,
+    /// The segment on air.
+    pub(super) tail: Option<Tail>,
+    /// A segment cut off with its connection before it was on air.
+    pub(super) held: Option<(Push, ClosedSegment)>,
+    /// Segments of another timeline than the one on air.
+    pub(super) standby: VecDeque<(Push, ClosedSegment)>,
+    /// The encoder that leads.
+    pub(super) source: Option<Arc<str>>,
+    /// The init segment that each encoder sent last.
+    pub(super) inits_of: BTreeMap<Arc<str>, u64>,
+    /// When media last came that was listed.
+    pub(super) touched: UnixMillis,
+    pub(super) counts: Counts,
     /// Segments that wait for the channel's grid, with their epochs.
     pub(super) pending: Vec<(u32, ClosedSegment)>,
     /// The init segment came again since the last media.
@@ -75,13 +88,17 @@ impl Track {
     /// Whether documents list this kind of track.
     pub fn is_listed(&self) -> bool {
         self.init()
-            .is_some_and(|init| matches!(init.kind, Kind::Video | Kind::Audio))
+            .is_some_and(|init| matches!(init.kind, Kind::Video | Kind::Audio | Kind::Text))
     }
 
     /// Whether all its media has left the window.
     pub(super) fn is_past(&self) -> bool {
         let had_media = self.last.is_some() || self.inits.is_empty();
-        had_media && self.entries.is_empty() && self.pending.is_empty() && self.held.is_none()
+        had_media
+            && self.entries.is_empty()
+            && self.pending.is_empty()
+            && self.held.is_none()
+            && self.tail.is_none()
     }
 
     /// Whether all its media is past retention.
@@ -115,9 +132,44 @@ impl Track {
             || self.expired.iter().any(|expired| expired.name == name)
     }
 
+    /// The init segment that an encoder's media needs: the last that it sent, else the newest.
+    pub fn init_from(&self, source: &str) -> Option<&Arc<Init>> {
+        let hash = self.inits_of.get(source);
+        hash.and_then(|hash| self.inits.iter().find(|init| init.hash == *hash))
+            .or_else(|| self.init())
+    }
+
+    /// The segment on air, if that is its name.
+    pub fn is_on_air(&self, name: &str) -> bool {
+        self.tail.as_ref().is_some_and(|tail| tail.name == name)
+    }
+
+    /// The highest number so far.
+    pub(super) fn highest(&self) -> Option<u64> {
+        let on_air = self.tail.as_ref().map(|tail| tail.sequence.0);
+        let listed = self.entries.back().map(|entry| entry.sequence().0);
+        on_air.max(listed)
+    }
+
+    /// Lets the track's last place be where the segment on air ends so far.
+    pub(super) fn follow_tail(&mut self) {
+        let Some(tail) = &self.tail else { return };
+        self.touched = self.touched.max(tail.touched);
+        self.source = Some(Arc::clone(&tail.source));
+        self.last = Some(Place {
+            epoch: tail.epoch,
+            start: tail.segment.start,
+            end: tail.segment.end(),
+            init: tail.segment.init.hash,
+        });
+    }
+
     /// Takes an init segment; says whether it is new.
-    pub(super) fn set_init(&mut self, init: Arc<Init>) -> bool {
+    pub(super) fn set_init(&mut self, source: &Arc<str>, init: Arc<Init>) -> bool {
         self.renewed = self.last.is_some();
+        if self.inits_of.len() < MAX_SOURCES || self.inits_of.contains_key(source) {
+            self.inits_of.insert(Arc::clone(source), init.hash);
+        }
         if let Some(known) = self.inits.iter().position(|known| known.hash == init.hash) {
             // The newest stands last; the bytes behind a name stay those that came first.
             let known = self.inits.remove(known);
@@ -139,14 +191,12 @@ impl Track {
 
     /// Bytes of media in memory.
     pub(super) fn bytes(&self) -> u64 {
-        let waiting = self.pending.iter().map(|(_, segment)| &segment.data);
-        let held = self.held.iter().map(|segment| &segment.data);
-        self.media
-            .values()
-            .chain(waiting)
-            .chain(held)
-            .map(|data| data.len() as u64)
-            .sum()
+        let pending = self.pending.iter().map(|(_, segment)| segment);
+        let held = self.held.iter().chain(&self.standby).map(|(_, segment)| segment);
+        let on_air = self.tail.iter().map(|tail| &tail.segment);
+        let coming: u64 = pending.chain(held).chain(on_air).map(ClosedSegment::length).sum();
+        let listed: u64 = self.media.values().map(|data| data.len() as u64).sum();
+        listed.saturating_add(coming)
     }
 
     /// Forgets init segments that nothing needs; returns their names.
@@ -159,10 +209,13 @@ impl Track {
                 || entries.iter().any(|entry| entry.init() == hash)
                 || self.expired.iter().any(|expired| expired.init == hash)
                 || self.pending.iter().any(|(_, segment)| segment.init.hash == hash)
+                || self.tail.iter().any(|tail| tail.segment.init.hash == hash)
+                || self.inits_of.values().any(|known| *known == hash)
                 || self
                     .held
-                    .as_ref()
-                    .is_some_and(|segment| segment.init.hash == hash)
+                    .iter()
+                    .chain(&self.standby)
+                    .any(|(_, segment)| segment.init.hash == hash)
         };
         self.inits.retain(|init| {
             let keep = busy(init.hash);
@@ -178,7 +231,7 @@ impl Track {
 impl Measure {
     pub(super) fn add(&mut self, segment: &ClosedSegment) {
         let nanos = segment.span().max(1).unsigned_abs();
-        let bytes = segment.data.len() as u64;
+        let bytes = segment.length();
         if segment.whole {
             let rate = u128::from(bytes) * 8_000_000_000 / u128::from(nanos);
             // A sliver of a segment has a rate that says nothing.
@@ -186,7 +239,7 @@ impl Measure {
                 self.peak = self.peak.max(u64::try_from(rate).unwrap_or(u64::MAX));
             }
             if self.samples == 0 {
-                (self.samples, self.ticks) = (segment.samples, segment.duration);
+                (self.samples, self.ticks) = (segment.samples(), segment.duration);
             }
         }
         self.bytes = self.bytes.saturating_add(bytes);
@@ -202,3 +255,6 @@ impl Measure {
         u64::try_from(rate).unwrap_or(u64::MAX)
     }
 }
+
+/// Encoders of one track whose init segments are told apart.
+const MAX_SOURCES: usize = 16;

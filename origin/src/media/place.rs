@@ -1,0 +1,216 @@
+//! Which epoch a segment belongs to, and whether it is wanted at all.
+
+use super::channel::{Channel, Committed};
+use super::segment::{ClosedSegment, Entry};
+use super::tail::Push;
+use super::timeline::{Anchor, Epoch};
+use super::track::Track;
+use crate::time::{UnixMillis, nanos_to_ticks};
+
+/// Where a segment belongs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Placing {
+    /// In the epoch of that ordinal.
+    In(u32),
+    /// At the start of a new epoch.
+    Opens(Anchor),
+    /// On another timeline than the one on air, which is alive.
+    Standby,
+    /// Nowhere: it is there already, or older than what is there.
+    Duplicate,
+}
+
+impl Channel {
+    /// Whether a segment is wanted, and on which timeline it stands.
+    pub(super) fn judge(
+        &self,
+        track: &str,
+        push: &Push,
+        segment: &ClosedSegment,
+        now: UnixMillis,
+    ) -> Placing {
+        let Some(state) = self.tracks.get(track) else {
+            return Placing::Duplicate;
+        };
+        let anchor = Anchor::of(segment, now);
+        let newest = self.epochs.last();
+        let joins_newest = newest.filter(|epoch| joins(epoch, segment, anchor, now));
+        let opens = joins_newest.map_or(Placing::Opens(anchor), |epoch| Placing::In(epoch.ordinal));
+        let Some(last) = state.last else { return opens };
+        let current = self.epochs.iter().find(|epoch| epoch.ordinal == last.epoch);
+        let usual = self
+            .grid
+            .and_then(|grid| u64::try_from(nanos_to_ticks(grid.nominal, segment.init.timescale)).ok())
+            .map_or(segment.duration, |nominal| nominal.max(segment.duration));
+        let init_changed = segment.init.hash != last.init;
+        let is_foreign = state.source.as_ref().is_some_and(|source| *source != push.source);
+        let agrees = current.and_then(|epoch| anchor.agrees_with(epoch));
+        let ahead = current.is_some_and(|epoch| {
+            epoch.wall(segment.start, segment.init.timescale) > now.as_nanos().saturating_add(FUTURE_NANOS)
+        });
+        // Without a sender's clock, an object that is there already is told from a timeline that began again by
+        // the init segment that comes before one.
+        let is_known = current.is_some_and(|epoch| {
+            state.keeps(&segment_name(epoch, segment.start))
+                || state
+                    .pending
+                    .iter()
+                    .any(|(ordinal, waiting)| *ordinal == epoch.ordinal && waiting.start == segment.start)
+        });
+        let contiguous = segment.start >= last.end && segment.start.saturating_sub(last.end) <= usual / 2;
+        let restarted = init_changed
+            || current.is_none()
+            || if segment.start < last.end {
+                match agrees {
+                    // The sender's clock says that this is old media: a late repeat, unless it is very late.
+                    Some(true) => last.end - segment.start > usual.saturating_mul(LATE_SEGMENTS),
+                    Some(false) => segment.start <= last.start,
+                    None if is_known && !state.renewed => false,
+                    None => segment.start < last.start || state.renewed && segment.start == last.start,
+                }
+            } else {
+                (state.renewed || !contiguous) && (agrees == Some(false) || ahead && agrees.is_none())
+            };
+        if !restarted {
+            if segment.start < last.end && segment.start.abs_diff(last.end) > segment.duration / 8 {
+                return Placing::Duplicate;
+            }
+            // Another track opened an epoch on the same clock: follow it from its first segment on.
+            let follow = newest.filter(|newest| {
+                newest.ordinal > last.epoch
+                    && current.is_some_and(|epoch| epoch.anchor == newest.anchor)
+                    && newest.base.is_none_or(|base| {
+                        newest.wall(segment.start, segment.init.timescale)
+                            > base.wall.saturating_sub(segment.span() / 2)
+                    })
+            });
+            return Placing::In(follow.map_or(last.epoch, |epoch| epoch.ordinal));
+        }
+        match joins_newest {
+            Some(epoch) if epoch.ordinal > last.epoch => Placing::In(epoch.ordinal),
+            // What is on air stays on air: a second encoder with a clock, or an init segment, of its own waits
+            // until the first falls silent. One encoder may change its codec between two segments.
+            _ if self.is_alive(state, now) && (is_foreign || !contiguous) => Placing::Standby,
+            _ => Placing::Opens(anchor),
+        }
+    }
+
+    /// The epoch that a segment was judged to be in, opened where it is new.
+    pub(super) fn enter(
+        &mut self,
+        track: &str,
+        placing: Placing,
+        segment: &ClosedSegment,
+        now: UnixMillis,
+        done: &mut Committed,
+    ) -> Option<u32> {
+        match placing {
+            Placing::In(ordinal) => Some(ordinal),
+            Placing::Opens(anchor) => {
+                if self.tracks.get(track).is_some_and(|state| state.last.is_some()) {
+                    self.list_held(now, done);
+                }
+                Some(self.open_epoch(segment, anchor, now))
+            }
+            Placing::Standby | Placing::Duplicate => None,
+        }
+    }
+
+    /// Whether what is on air on a track still comes.
+    pub(super) fn is_alive(&self, track: &Track, now: UnixMillis) -> bool {
+        let nominal = self.grid.map_or(DEFAULT_NOMINAL_NANOS, |grid| grid.nominal);
+        let patience = nominal / 1_000_000 * 3 / 2;
+        !track.ended && now.0.saturating_sub(track.touched.0) < patience
+    }
+
+    /// Lists what other tracks hold of the epoch that ends now, so that all tracks leave it on one number.
+    pub(super) fn list_held(&mut self, now: UnixMillis, done: &mut Committed) {
+        let names: Vec<String> = self.tracks.keys().cloned().collect();
+        for name in names {
+            let held = self.tracks.get_mut(&name).and_then(|track| track.held.take());
+            if let Some((push, held)) = held {
+                self.commit_one(&name, &push, held, now, done);
+            }
+        }
+    }
+
+    fn open_epoch(&mut self, segment: &ClosedSegment, anchor: Anchor, now: UnixMillis) -> u32 {
+        let ordinal = self.opened_epochs;
+        self.opened_epochs = self.opened_epochs.saturating_add(1);
+        let time = anchor.time();
+        let stem = match time.0.div_euclid(1000) {
+            _ if time.0 == 0 => "0".to_owned(),
+            second @ 0.. => second.to_string(),
+            second => format!("n{}", second.unsigned_abs()),
+        };
+        let id = match self
+            .epochs
+            .iter()
+            .filter(|epoch| epoch.id.split('.').next() == Some(&stem))
+            .count()
+        {
+            0 => stem,
+            _ => format!("{stem}.{ordinal}"),
+        };
+        let start = UnixMillis(0).plus_nanos(time.as_nanos().saturating_add(crate::time::ticks_to_nanos(
+            segment.start.cast_signed(),
+            segment.init.timescale,
+        )));
+        let period_start = match self.epochs.last() {
+            None if time.0 >= 0 => time,
+            None => UnixMillis(start.0.max(0)),
+            Some(before) => {
+                let end = self.end_of_epoch(before);
+                UnixMillis(start.0.max(end.0).max(before.period_start.0.saturating_add(1)))
+            }
+        };
+        tracing::info!(channel = self.name, epoch = id, anchor = %time, ordinal, "epoch opened");
+        self.epochs.push(Epoch {
+            ordinal,
+            id,
+            anchor: time,
+            period_start,
+            opened: now,
+            base: None,
+        });
+        ordinal
+    }
+
+    /// Where the media of an epoch ends so far, a little before: a Period may begin there.
+    fn end_of_epoch(&self, epoch: &Epoch) -> UnixMillis {
+        let ends = self.tracks.values().flat_map(|track| {
+            let of_epoch = track
+                .entries
+                .iter()
+                .filter(|entry| entry.epoch() == epoch.ordinal);
+            of_epoch
+                .filter_map(Entry::segment)
+                .map(|segment| segment.wall.saturating_add(segment.span / 2))
+        });
+        UnixMillis(0).plus_nanos(ends.max().unwrap_or(i64::MIN))
+    }
+}
+
+/// Whether a segment on a new timeline belongs to an epoch that another track opened.
+fn joins(epoch: &Epoch, segment: &ClosedSegment, anchor: Anchor, now: UnixMillis) -> bool {
+    anchor.agrees_with(epoch).unwrap_or_else(|| {
+        let off = epoch
+            .wall(segment.start, segment.init.timescale)
+            .saturating_sub(now.as_nanos());
+        off.saturating_abs() < JOIN_NANOS
+    })
+}
+
+/// The last component of a segment's URL.
+pub(super) fn segment_name(epoch: &Epoch, start: u64) -> String {
+    format!("{}-{start}.m4s", epoch.id)
+}
+
+/// Media further ahead of the wall clock than this is on another timeline.
+const FUTURE_NANOS: i64 = 60_000_000_000;
+/// A repeat that is later than this many segments is a clock that was set back.
+const LATE_SEGMENTS: u64 = 8;
+/// How far from now a track may begin on the timeline of another.
+const JOIN_NANOS: i64 = 30_000_000_000;
+/// What a segment lasts before the channel knows.
+const DEFAULT_NOMINAL_NANOS: i64 = 2_000_000_000;
