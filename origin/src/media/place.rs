@@ -119,8 +119,9 @@ impl Channel {
     /// Whether what is on air on a track still comes.
     pub(super) fn is_alive(&self, track: &Track, now: UnixMillis) -> bool {
         let nominal = self.grid.map_or(DEFAULT_NOMINAL_NANOS, |grid| grid.nominal);
-        let patience = nominal / 1_000_000 * 3 / 2;
-        !track.ended && now.0.saturating_sub(track.touched.0) < patience
+        // Either way: a clock that was set back says nothing of how long it has been.
+        let patience = nominal.unsigned_abs() / 1_000_000 * 3 / 2;
+        !track.ended && now.0.abs_diff(track.touched.0) < patience
     }
 
     /// Lists what other tracks hold of the epoch that ends now, so that all tracks leave it on one number.
