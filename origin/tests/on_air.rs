@@ -353,6 +353,30 @@ fn a_segment_that_nobody_goes_on_with_is_listed_as_far_as_it_came() {
     assert_eq!((last.sequence.0, last.parts.len()), (FIRST + 2, 3));
 }
 
+#[test]
+fn an_encoder_that_lost_its_input_does_not_lead_for_coming_first() {
+    let mut air = on_air();
+    air.init("video", "b", VIDEO);
+    for slot in FIRST + 2..FIRST + 5 {
+        let (mut a, mut b) = (air.request("video", "a", slot), air.request("video", "b", slot));
+        for index in 0..CHUNKS {
+            let styp = match index {
+                0 => support::boxed(b"styp", &[b"cmfs\0\0\0\0slat"]),
+                _ => Vec::new(),
+            };
+            air.send(&mut a, &[styp, piece("video", slot, index, 0)].concat());
+            air.send(&mut b, &piece("video", slot, index, 0));
+        }
+        air.end(a);
+        air.end(b);
+        air.now += 1_920;
+    }
+    let sources = air.view().track("video").unwrap().sources.clone();
+    let leads: Vec<&str> = sources.iter().filter(|s| s.leads).map(|s| &*s.name).collect();
+    assert_eq!(leads, ["b"]);
+    assert_eq!(air.segments("video").len(), 5);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 

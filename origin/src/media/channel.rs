@@ -171,6 +171,7 @@ impl Channel {
         let Some(state) = self.tracks.get_mut(track).filter(|state| state.is_listed()) else {
             return done;
         };
+        state.hear(push, segment.slate, now);
         if let Some(tail) = state.tail.as_mut().filter(|tail| tail.is_of(segment)) {
             if tail.feed(push, segment, now) == Fed::Switched {
                 state.counts.switches += 1;
@@ -187,8 +188,11 @@ impl Channel {
                 return done;
             }
         }
+        // Who came first leads, unless its last segment was worse than what another encoder sends.
+        let patience = UnixMillis(now.0.saturating_sub(SOURCE_PATIENCE_MS));
+        let is_early = segment.spans.len() < 2 && state.has_better_than(&push.source, patience);
         let placing = self.judge(track, push, segment, now);
-        if matches!(placing, Placing::Standby | Placing::Duplicate) {
+        if is_early || matches!(placing, Placing::Standby | Placing::Duplicate) {
             return done;
         }
         self.finish(track, now, &mut done);
@@ -203,6 +207,7 @@ impl Channel {
         let mut done = Committed::default();
         self.recall_standby(track, now, &mut done);
         let state = self.tracks.entry(track.to_owned()).or_default();
+        state.hear(push, segment.slate || !segment.whole, now);
         if let Some(tail) = state.tail.as_mut().filter(|tail| tail.is_of(&segment)) {
             let led = tail.lead.is_none_or(|lead| lead == push.id);
             let (is_whole, is_last) = (segment.whole, segment.last);
@@ -372,7 +377,7 @@ impl Channel {
                 bytes: track.bytes(),
                 ..track.counts
             },
-            source: track.source.clone(),
+            sources: track.sources(),
             peak_bitrate: match (track.measure.peak, track.init()) {
                 (0, Some(init)) => u64::from(init.max_bitrate.max(init.average_bitrate)),
                 (peak, _) => peak,
@@ -616,6 +621,8 @@ fn frame_rate(track: &Track) -> Option<(u64, u64)> {
 /// After the end of a channel its other tracks' last segments may still be under way.
 const LAST_WORDS_MS: i64 = 10_000;
 const MAX_PENDING: usize = 64;
+/// For how long an encoder counts as there after its last chunk, in milliseconds.
+const SOURCE_PATIENCE_MS: i64 = 5_000;
 /// Segments that wait behind a timeline that is on air.
 const MAX_STANDBY: usize = 3;
 /// More frames a second than this are a damaged timescale.

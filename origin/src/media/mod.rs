@@ -36,7 +36,7 @@ pub use event::{Event, Splice};
 pub use segment::{
     BadChunk, ClosedSegment, Entry, Gap, MediaSequence, OpenSegment, Part, Parting, Segment, Span,
 };
-pub use snapshot::{Counts, Mark, OpenView, Snapshot, TrackView};
+pub use snapshot::{Counts, Mark, OpenView, Snapshot, SourceView, TrackView};
 pub use tail::Push;
 pub use timeline::{Anchor, Base, Epoch, Grid};
 pub use track::Track;

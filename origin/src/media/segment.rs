@@ -350,17 +350,22 @@ impl OpenSegment {
             return Err(BadChunk::TooLong);
         }
         let length = chunk.bytes.len() as u64;
+        let independent = fragment.starts_with_sync(self.init.default_flags);
         self.spans.push(Span {
             start: fragment.decode_time,
             duration,
             length,
             samples: fragment.samples,
-            independent: fragment.starts_with_sync(self.init.default_flags),
-            first_sample: 0,
+            independent,
+            first_sample: chunk
+                .first_sample_end(self.init.default_size)
+                .filter(|_| independent && self.init.kind == Kind::Video)
+                .map_or(0, |end| end as u64),
         });
         self.length += length;
         self.duration = total;
         self.last |= chunk.last;
+        self.slate |= chunk.slate;
         self.chunks.push(chunk.bytes.clone());
         Ok(())
     }

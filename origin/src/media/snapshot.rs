@@ -54,10 +54,23 @@ pub struct TrackView {
     pub frame_rate: Option<(u64, u64)>,
     /// The track has had its last segment.
     pub ended: bool,
-    /// The encoder that leads.
-    pub source: Option<Arc<str>>,
+    /// The encoders that push it.
+    pub sources: Vec<SourceView>,
     /// What has happened to the track.
     pub counts: Counts,
+}
+
+/// An encoder of a track.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SourceView {
+    /// What it calls itself, or where it pushes from.
+    pub name: Arc<str>,
+    /// Its media is what viewers get.
+    pub leads: bool,
+    /// Its newest segment was filler, or broke off.
+    pub faulty: bool,
+    /// When media last came from it.
+    pub heard: UnixMillis,
 }
 
 /// What has happened to a track since the origin began, for operators.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::segment::{ClosedSegment, Entry};
-use super::snapshot::Counts;
+use super::snapshot::{Counts, SourceView};
 use super::tail::{Push, Tail};
 use crate::cmaf::{Init, Kind};
 use crate::time::{UnixMillis, ticks_to_nanos};
@@ -33,8 +33,8 @@ pub struct Track {
     pub(super) standby: VecDeque<(Push, ClosedSegment)>,
     /// The encoder that leads.
     pub(super) source: Option<Arc<str>>,
-    /// The init segment that each encoder sent last.
-    pub(super) inits_of: BTreeMap<Arc<str>, u64>,
+    /// The encoders that push it.
+    pub(super) sources: BTreeMap<Arc<str>, SourceState>,
     /// When media last came that was listed.
     pub(super) touched: UnixMillis,
     pub(super) counts: Counts,
@@ -46,6 +46,17 @@ pub struct Track {
     pub(super) ended: bool,
     /// One more than the highest number that was listed.
     pub(super) next_number: u64,
+}
+
+/// What is known of one encoder of a track.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) struct SourceState {
+    /// Hash of the init segment that it sent last.
+    pub(super) init: Option<u64>,
+    /// When media last came from it.
+    pub(super) heard: UnixMillis,
+    /// Its newest segment was filler (`slat`), or broke off.
+    pub(super) faulty: bool,
 }
 
 /// Where a track's newest segment stands.
@@ -134,14 +145,54 @@ impl Track {
 
     /// The init segment that an encoder's media needs: the last that it sent, else the newest.
     pub fn init_from(&self, source: &str) -> Option<&Arc<Init>> {
-        let hash = self.inits_of.get(source);
-        hash.and_then(|hash| self.inits.iter().find(|init| init.hash == *hash))
+        let hash = self.sources.get(source).and_then(|state| state.init);
+        hash.and_then(|hash| self.inits.iter().find(|init| init.hash == hash))
             .or_else(|| self.init())
     }
 
     /// The segment on air, if that is its name.
     pub fn is_on_air(&self, name: &str) -> bool {
         self.tail.as_ref().is_some_and(|tail| tail.name == name)
+    }
+
+    /// What is known of an encoder; `None` where there are too many to know.
+    pub(super) fn source_state(&mut self, source: &Arc<str>) -> Option<&mut SourceState> {
+        if !self.sources.contains_key(source) && self.sources.len() >= MAX_SOURCES {
+            // The one that was silent for longest makes room.
+            let oldest = self.sources.iter().min_by_key(|(_, state)| state.heard);
+            let oldest = oldest.map(|(name, _)| Arc::clone(name))?;
+            self.sources.remove(&oldest);
+        }
+        Some(self.sources.entry(Arc::clone(source)).or_default())
+    }
+
+    /// Notes that media came from an encoder, and whether it was worth less than it should be.
+    pub(super) fn hear(&mut self, push: &Push, faulty: bool, now: UnixMillis) {
+        if let Some(state) = self.source_state(&push.source) {
+            state.heard = now;
+            state.faulty = faulty;
+        }
+    }
+
+    /// The encoders of the track as operators see them.
+    pub(super) fn sources(&self) -> Vec<SourceView> {
+        let view = |(name, state): (&Arc<str>, &SourceState)| SourceView {
+            name: Arc::clone(name),
+            leads: self.source.as_ref() == Some(name),
+            faulty: state.faulty,
+            heard: state.heard,
+        };
+        self.sources.iter().map(view).collect()
+    }
+
+    /// Whether another encoder than `source`, without its faults, has been heard since `since`.
+    pub(super) fn has_better_than(&self, source: &Arc<str>, since: UnixMillis) -> bool {
+        let is_faulty = self.sources.get(source).is_some_and(|state| state.faulty);
+        is_faulty
+            && self
+                .sources
+                .iter()
+                .any(|(name, state)| name != source && !state.faulty && state.heard >= since)
     }
 
     /// The highest number so far.
@@ -167,8 +218,8 @@ impl Track {
     /// Takes an init segment; says whether it is new.
     pub(super) fn set_init(&mut self, source: &Arc<str>, init: Arc<Init>) -> bool {
         self.renewed = self.last.is_some();
-        if self.inits_of.len() < MAX_SOURCES || self.inits_of.contains_key(source) {
-            self.inits_of.insert(Arc::clone(source), init.hash);
+        if let Some(state) = self.source_state(source) {
+            state.init = Some(init.hash);
         }
         if let Some(known) = self.inits.iter().position(|known| known.hash == init.hash) {
             // The newest stands last; the bytes behind a name stay those that came first.
@@ -210,7 +261,7 @@ impl Track {
                 || self.expired.iter().any(|expired| expired.init == hash)
                 || self.pending.iter().any(|(_, segment)| segment.init.hash == hash)
                 || self.tail.iter().any(|tail| tail.segment.init.hash == hash)
-                || self.inits_of.values().any(|known| *known == hash)
+                || self.sources.values().any(|source| source.init == Some(hash))
                 || self
                     .held
                     .iter()
