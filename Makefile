@@ -68,6 +68,7 @@ bench:
 	@scripts/setup.sh debian-demo node npm wasm-targets
 	cargo bench --locked -p selvedge
 	@scripts/bench-token.sh
+	@scripts/bench-origin.sh
 
 soak: tools
 	cargo build --locked -p selvedge -p selvedge-encoder

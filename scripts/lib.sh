@@ -13,6 +13,8 @@ TARGET_DIR=${CARGO_TARGET_DIR:-$ROOT/target}
 VICEROY_VERSION=0.22.0
 WORKER_BUILD_VERSION=0.8.7
 CARGO_DENY_VERSION=0.20.2
+# Only measured: scripts/bench-origin.sh.
+MULTIMUX_CLI_VERSION=0.12.0
 # The tool and the crate must be of one version, to the last digit.
 WASM_BINDGEN_VERSION=$(awk '/^name = "wasm-bindgen"$/ { getline; gsub(/"/, "", $3); print $3 }' Cargo.lock)
 
