@@ -6,18 +6,23 @@ const LONGEST_MS = 30_000;
 /** Waits that double, up to half a minute, until something works again. */
 export class Backoff {
   #first;
+  #longest;
   #next;
 
-  /** @param {number} [first] the first wait in ms */
-  constructor(first = FIRST_MS) {
+  /**
+   * @param {number} [first] the first wait in ms
+   * @param {number} [longest] the longest wait in ms
+   */
+  constructor(first = FIRST_MS, longest = LONGEST_MS) {
     this.#first = first;
+    this.#longest = longest;
     this.#next = first;
   }
 
   /** The wait before the next try, in ms. */
   next() {
     const wait = this.#next;
-    this.#next = Math.min(2 * wait, LONGEST_MS);
+    this.#next = Math.min(2 * wait, this.#longest);
     return wait;
   }
 

@@ -12,8 +12,12 @@ const LEAST_MARGIN = 1;
 /** …unless the target is so far from live itself that a viewer would not care: this share of it. */
 const MARGIN_SHARE = 0.5;
 
-/** For how long a player may try by itself to come back, in ms. */
+/** For how long a player may try by itself to come back, in ms, at first and at most. */
 const FIRST_PATIENCE_MS = 5_000;
+const LAST_PATIENCE_MS = 20_000;
+
+/** Once it has been live for so long, in ms, what was before counts no more. */
+const RECOVERED_AFTER_MS = 5_000;
 
 /**
  * @param {Pace} pace
@@ -29,7 +33,8 @@ export function isLive({ latency, target }) {
  */
 export class Follower {
   #behindSince = null;
-  #backoff = new Backoff(FIRST_PATIENCE_MS);
+  #liveSince = null;
+  #backoff = new Backoff(FIRST_PATIENCE_MS, LAST_PATIENCE_MS);
   #patience = this.#backoff.next();
   #following = true;
 
@@ -37,8 +42,7 @@ export class Follower {
   begin() {
     this.#following = true;
     this.#behindSince = null;
-    this.#backoff.reset();
-    this.#patience = this.#backoff.next();
+    this.#forget();
   }
 
   /** The viewer has paused: whoever comes back later wants to see what was missed. */
@@ -52,14 +56,23 @@ export class Follower {
    * @returns {boolean} whether the player is to jump to the live edge now
    */
   shouldJump(pace, now) {
-    if (!this.#following || isLive(pace)) {
+    if (isLive(pace)) {
       this.#behindSince = null;
+      this.#liveSince ??= now;
+      if (now - this.#liveSince >= RECOVERED_AFTER_MS) this.#forget();
       return false;
     }
+    this.#liveSince = null;
+    if (!this.#following) return false;
     this.#behindSince ??= now;
     if (now - this.#behindSince < this.#patience) return false;
     this.#behindSince = null;
     this.#patience = this.#backoff.next();
     return true;
+  }
+
+  #forget() {
+    this.#backoff.reset();
+    this.#patience = this.#backoff.next();
   }
 }

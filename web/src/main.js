@@ -415,18 +415,25 @@ function span(className, text) {
 function showRequests() {
   const body = $('rows');
   const hold = $('hold');
-  let rows = [];
+  /** Not shown yet, newest first. */
+  let waiting = [];
   const render = () => {
-    $('request-count').textContent = state.requests.toLocaleString('en');
-    if (hold.getAttribute('aria-pressed') === 'true') return;
-    body.replaceChildren(...rows.map(tableRow));
+    if (waiting.length === 0 || hold.getAttribute('aria-pressed') === 'true') return;
+    body.prepend(...waiting.map(tableRow));
+    while (body.rows.length > ROWS_SHOWN) body.lastElementChild.remove();
+    waiting = [];
   };
   watchRequests(edge, (fresh) => {
     state.requests += fresh.length;
     countParts(fresh);
-    rows = [...fresh.reverse(), ...rows].slice(0, ROWS_SHOWN);
-    render();
+    waiting = [...fresh.reverse(), ...waiting].slice(0, ROWS_SHOWN);
   });
+  // At low latency there are ten requests a second: the page is not to spend its time on a table.
+  setInterval(() => {
+    $('request-count').textContent = state.requests.toLocaleString('en');
+    showParts();
+    render();
+  }, SAMPLE_EVERY_MS);
   hold.addEventListener('click', () => {
     const held = hold.getAttribute('aria-pressed') !== 'true';
     hold.setAttribute('aria-pressed', String(held));
@@ -444,7 +451,6 @@ function countParts(rows) {
   state.parts += rows.filter(isPart).length;
   state.held += held.length;
   heldFor = [...heldFor, ...held.map(({ duration }) => duration)].slice(-MINUTE_OF_SAMPLES);
-  showParts();
 }
 
 function forgetParts() {

@@ -109,10 +109,13 @@ test('live is near the target that the player has, near or far as that is', () =
 test('a player that stays behind jumps, less and less often', () => {
   const follower = new Follower();
   const jumps = [];
-  for (let now = 0; now <= 40_000; now += 500) {
+  for (let now = 0; now <= 60_000; now += 500) {
     if (follower.shouldJump({ latency: 12, target: 6 }, now)) jumps.push(now);
   }
-  assert.deepEqual(jumps, [5_000, 15_500, 36_000]);
+  assert.deepEqual(jumps, [5_000, 15_500, 36_000, 56_500]);
+  for (let now = 60_500; now <= 66_000; now += 500) follower.shouldJump({ latency: 6, target: 6 }, now);
+  assert.equal(follower.shouldJump({ latency: 12, target: 6 }, 66_500), false);
+  assert.equal(follower.shouldJump({ latency: 12, target: 6 }, 71_500), true, 'it had been live in between');
 });
 
 test('a player that comes back by itself does not jump, nor one that the viewer paused', () => {
