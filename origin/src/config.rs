@@ -42,6 +42,8 @@ pub struct Config {
     pub cors_origin: String,
     /// Who may push what to which channels: the tables `[[origin.ingest]]`. Default none: anybody may push.
     pub ingest: Vec<Table>,
+    /// The origin's name in what it says about its answers (`CMSD-Static`, key `n`). Default "selvedge".
+    pub name: String,
     /// Bounds on what peers may make the origin hold.
     pub limits: Limits,
 }
@@ -66,6 +68,8 @@ pub struct Limits {
     /// Bytes of one channel's window in memory; the oldest segments leave memory (not the store) beyond it.
     /// Default 512 MiB.
     pub window_bytes: u64,
+    /// Requests that wait for media that has yet to come, of all channels; one more is answered 503. Default 16384.
+    pub blocked: u32,
     /// Connections open at one time; one more is closed at once. Default 4096.
     pub connections: u32,
     /// Bytes of a request's line and headers, at least 8192. Default 65536.
@@ -99,6 +103,7 @@ impl Default for Config {
             start_patience_ms: 10_000,
             cors_origin: String::new(),
             ingest: Vec::new(),
+            name: "selvedge".to_owned(),
             limits: Limits::default(),
         }
     }
@@ -114,6 +119,7 @@ impl Default for Limits {
             init_bytes: 1 << 20,
             manifest_bytes: 2 << 20,
             window_bytes: 512 << 20,
+            blocked: 16_384,
             connections: 4096,
             header_bytes: 65_536,
             headers: 64,

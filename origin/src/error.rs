@@ -129,6 +129,20 @@ pub enum Error {
         /// The configuration key of the bound.
         key: &'static str,
     },
+    /// A delivery directive of HLS (`_HLS_msn`, `_HLS_part`) that cannot be followed.
+    #[error("delivery directive: {reason}")]
+    Directive {
+        /// Which, and what is wrong with it.
+        reason: &'static str,
+    },
+    /// What a request waited for did not come.
+    #[error("{what} did not come within {waited_s} s: the encoder may have stopped")]
+    Late {
+        /// What was waited for.
+        what: &'static str,
+        /// Seconds that the request waited.
+        waited_s: u64,
+    },
     /// The sender stopped in the middle of a body.
     #[error("the body broke off or stood still after {received} bytes")]
     BrokenBody {
@@ -168,7 +182,10 @@ impl Error {
             Self::BadMedia(cmaf::Error::Muxed { .. } | cmaf::Error::UnknownCodec { .. }) => {
                 StatusCode::UNSUPPORTED_MEDIA_TYPE
             }
-            Self::ChannelName { .. } | Self::BadMedia(_) | Self::BrokenBody { .. } => StatusCode::BAD_REQUEST,
+            Self::ChannelName { .. }
+            | Self::BadMedia(_)
+            | Self::BrokenBody { .. }
+            | Self::Directive { .. } => StatusCode::BAD_REQUEST,
             Self::UnknownChannel { .. }
             | Self::UnknownTrack { .. }
             | Self::UnknownSegment { .. }
@@ -182,6 +199,12 @@ impl Error {
             Self::NoInit { .. } => StatusCode::PRECONDITION_FAILED,
             Self::Unsupported { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Limit { key, .. } if key.ends_with("_bytes") => StatusCode::PAYLOAD_TOO_LARGE,
+            // It says nothing of this client: another origin may have room.
+            Self::Limit {
+                key: "limits.blocked",
+                ..
+            }
+            | Self::Late { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Limit { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Range { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::Store { .. } => StatusCode::SERVICE_UNAVAILABLE,
@@ -214,6 +237,8 @@ impl Error {
             Self::Limit { key, .. } if key.ends_with("_bytes") => "body-too-large",
             Self::Limit { .. } => "limit",
             Self::BrokenBody { .. } => "broken-body",
+            Self::Directive { .. } => "directive",
+            Self::Late { .. } => "late",
             Self::Range { .. } => "range",
             Self::Store { .. } => "store",
             Self::Config { .. } => "internal",
@@ -244,6 +269,8 @@ impl Error {
             Self::Unsupported { .. } => "The media is not supported.",
             Self::Limit { .. } => "A limit of this origin was met.",
             Self::BrokenBody { .. } => "The body broke off.",
+            Self::Directive { .. } => "The delivery directive cannot be followed.",
+            Self::Late { .. } => "What was waited for did not come in time.",
             Self::Range { .. } => "The range lies outside the object.",
             Self::Store { .. } => "The object store is unavailable.",
             Self::Config { .. } => "The origin failed.",

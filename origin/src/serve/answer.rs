@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use sha2::{Digest, Sha256};
 
 use crate::Error;
+use crate::cmaf::Kind;
 
 /// How long caches may keep an answer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -26,7 +27,7 @@ pub(crate) enum Freshness {
 }
 
 impl Freshness {
-    fn value(self) -> HeaderValue {
+    pub(super) fn value(self) -> HeaderValue {
         HeaderValue::from_static(match self {
             Self::Immutable => "public, max-age=31536000, immutable",
             Self::Live => "public, max-age=1",
@@ -68,6 +69,21 @@ impl IntoResponse for Error {
             _ => {}
         }
         response
+    }
+}
+
+/// `Cache-Control` of an answer that may be kept for so many seconds, at least one.
+pub(super) fn fresh_for(seconds: u32) -> HeaderValue {
+    HeaderValue::try_from(format!("public, max-age={}", seconds.max(1)))
+        .unwrap_or(HeaderValue::from_static("public, max-age=1"))
+}
+
+/// The media type of a track's objects.
+pub(super) fn media_type(kind: Option<Kind>) -> &'static str {
+    match kind {
+        Some(Kind::Video) => "video/mp4",
+        Some(Kind::Audio) => "audio/mp4",
+        Some(Kind::Text | Kind::Event) | None => "application/mp4",
     }
 }
 
@@ -141,7 +157,7 @@ fn full(body: Bytes, kind: &'static str, length: u64) -> Response {
     response
 }
 
-fn entity_tag(body: &[u8]) -> String {
+pub(super) fn entity_tag(body: &[u8]) -> String {
     let digest = Sha256::digest(body);
     let short = digest
         .first_chunk::<8>()
@@ -149,7 +165,8 @@ fn entity_tag(body: &[u8]) -> String {
     format!("\"{short:016x}\"")
 }
 
-fn matches(tags: &str, tag: &str) -> bool {
+/// Whether a list of entity tags has this one.
+pub(super) fn matches(tags: &str, tag: &str) -> bool {
     tags.split(',')
         .map(str::trim)
         .any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag)

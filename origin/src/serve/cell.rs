@@ -6,12 +6,16 @@
 //! ```
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use tokio::sync::watch;
 
+use super::cmsd;
+use super::document::Document;
+use super::live::HLS;
 use crate::media::{Channel, Mark, Snapshot, TrackView};
+use crate::render::hls::{Memory, Playlist, Skip};
 
 /// A channel that many requests share.
 pub(super) struct Cell {
@@ -19,6 +23,10 @@ pub(super) struct Cell {
     channel: Mutex<Channel>,
     snapshot: watch::Sender<Arc<Snapshot>>,
     edges: RwLock<HashMap<String, Edges>>,
+    /// Requests that wait for media of this channel.
+    pub(super) blocked: Arc<AtomicUsize>,
+    /// The origin's name, as its answers say it.
+    origin: Arc<str>,
     /// Changed since it was last saved.
     pub(super) dirty: AtomicBool,
 }
@@ -30,23 +38,79 @@ struct Edges {
     listed: watch::Sender<Arc<LiveEdge>>,
     /// Sent when bytes came as well.
     grown: watch::Sender<Arc<LiveEdge>>,
+    memory: Arc<Mutex<Memory>>,
 }
 
 /// A track at its live edge: the channel at that moment, and which of its tracks this is.
+/// Its documents are written when the first request wants them, and once.
 #[derive(Debug)]
 pub(super) struct LiveEdge {
     pub(super) snapshot: Arc<Snapshot>,
     index: usize,
     mark: Mark,
+    origin: Arc<str>,
+    memory: Arc<Mutex<Memory>>,
+    full: OnceLock<Option<Document>>,
+    deltas: [OnceLock<Option<Document>>; 2],
 }
 
 impl LiveEdge {
-    fn new(snapshot: &Arc<Snapshot>, index: usize, track: &TrackView) -> Arc<Self> {
+    pub(super) fn new(
+        origin: &Arc<str>,
+        snapshot: &Arc<Snapshot>,
+        index: usize,
+        track: &TrackView,
+        memory: &Arc<Mutex<Memory>>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             snapshot: Arc::clone(snapshot),
             index,
             mark: snapshot.mark(track),
+            origin: Arc::clone(origin),
+            memory: Arc::clone(memory),
+            full: OnceLock::new(),
+            deltas: [const { OnceLock::new() }; 2],
         })
+    }
+
+    /// The media playlist; `None` while it lists nothing.
+    pub(super) fn full(&self) -> Option<&Document> {
+        let document = self.full.get_or_init(|| {
+            let playlist = Playlist::new(&self.snapshot, self.track()?)?;
+            Some(Document::new(playlist.full(&mut self.memory()), HLS, self.cmsd()))
+        });
+        document.as_ref()
+    }
+
+    /// The delta update, or the whole playlist where there is nothing to skip.
+    pub(super) fn delta(&self, skip: Skip) -> Option<&Document> {
+        let [segments, ranges] = &self.deltas;
+        let place = match skip {
+            Skip::Segments => segments,
+            Skip::SegmentsAndRanges => ranges,
+        };
+        let document = place.get_or_init(|| {
+            let playlist = Playlist::new(&self.snapshot, self.track()?)?;
+            let text = playlist.delta(skip, &mut self.memory())?;
+            Some(Document::of_text(text, HLS, self.cmsd()))
+        });
+        document.as_ref().or_else(|| self.full())
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        // What is remembered is checked before use, so that half of it does no harm.
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn cmsd(&self) -> cmsd::Static {
+        let hls = Some(cmsd::Format::Hls);
+        cmsd::Static::new(
+            cmsd::ObjectType::Manifest,
+            hls,
+            &self.origin,
+            !self.snapshot.ended,
+        )
+        .available(self.snapshot.updated)
     }
 
     /// The track.
@@ -56,13 +120,15 @@ impl LiveEdge {
 }
 
 impl Cell {
-    pub(super) fn new(name: &str, channel: Channel) -> Self {
+    pub(super) fn new(name: &str, channel: Channel, origin: &str) -> Self {
         let snapshot = Arc::new(channel.snapshot());
         let cell = Self {
             name: name.to_owned(),
             channel: Mutex::new(channel),
             snapshot: watch::Sender::new(Arc::clone(&snapshot)),
             edges: RwLock::default(),
+            blocked: Arc::default(),
+            origin: origin.into(),
             dirty: AtomicBool::new(false),
         };
         cell.publish(snapshot);
@@ -111,10 +177,12 @@ impl Cell {
         for (index, track) in snapshot.tracks.iter().enumerate() {
             let mark = snapshot.mark(track);
             let Some(known) = edges.get(&track.name) else {
-                let edge = LiveEdge::new(&snapshot, index, track);
+                let memory = Arc::default();
+                let edge = LiveEdge::new(&self.origin, &snapshot, index, track, &memory);
                 let edges_of_track = Edges {
                     listed: watch::Sender::new(Arc::clone(&edge)),
                     grown: watch::Sender::new(edge),
+                    memory,
                 };
                 edges.insert(track.name.clone(), edges_of_track);
                 continue;
@@ -126,7 +194,7 @@ impl Cell {
             if !is_listed && !is_grown {
                 continue;
             }
-            let edge = LiveEdge::new(&snapshot, index, track);
+            let edge = LiveEdge::new(&self.origin, &snapshot, index, track, &known.memory);
             if is_listed {
                 known.listed.send_replace(Arc::clone(&edge));
             }

@@ -1,14 +1,19 @@
 //! The origin as a server: its channels, their keeper, and the routes.
 
 mod answer;
+mod blocked;
 mod cell;
 mod channels;
+mod cmsd;
+mod document;
 mod live;
+mod part;
+mod playlist;
 mod push;
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -42,6 +47,8 @@ struct Inner {
     /// Held to write while a channel's objects are deleted, so that none of its name begins meanwhile.
     retiring: tokio::sync::RwLock<()>,
     pushes: Semaphore,
+    /// Requests that wait for media.
+    blocked: Arc<AtomicUsize>,
     /// Tasks that take pushes: they outlive their connections.
     tasks: watch::Sender<usize>,
     /// Pushes so far: the next one's number.
@@ -61,7 +68,7 @@ impl Origin {
         for channel in store.load(settings).await? {
             let name = channel.name().to_owned();
             tracing::info!(channel = name, tracks = channel.tracks(), "channel brought back");
-            channels.insert(name.clone(), Arc::new(Cell::new(&name, channel)));
+            channels.insert(name.clone(), Arc::new(Cell::new(&name, channel, &config.name)));
         }
         let pushes = Semaphore::new(config.limits.pushes as usize);
         Ok(Self(Arc::new(Inner {
@@ -71,6 +78,7 @@ impl Origin {
             channels: RwLock::new(channels),
             retiring: tokio::sync::RwLock::new(()),
             pushes,
+            blocked: Arc::default(),
             tasks: watch::Sender::new(0),
             pushed: AtomicU64::new(0),
         })))
@@ -85,7 +93,8 @@ impl Origin {
             .route("/ingest/{channel}/{*rest}", any(push::push))
             .route("/live/{channel}/index.m3u8", get(live::multivariant))
             .route("/live/{channel}/manifest.mpd", get(live::manifest))
-            .route("/live/{channel}/{track}/index.m3u8", get(live::playlist))
+            .route("/live/{channel}/{track}/index.m3u8", get(playlist::playlist))
+            .route("/live/{channel}/{track}/iframes.m3u8", get(live::iframes))
             .route("/live/{channel}/{track}/{object}", get(live::media))
             .fallback(async |request: Request| Error::UnknownPath {
                 path: request.uri().path().to_owned(),
@@ -269,6 +278,7 @@ impl Origin {
         let cell = Arc::new(Cell::new(
             channel,
             Channel::new(channel, settings(&self.0.config)),
+            &self.0.config.name,
         ));
         channels.insert(channel.to_owned(), Arc::clone(&cell));
         tracing::info!(channel, "channel begins");
@@ -278,6 +288,18 @@ impl Origin {
     /// The channel's snapshot, once it may be shown.
     fn ready(&self, channel: &str) -> Result<Arc<Snapshot>, Error> {
         let snapshot = self.cell(channel)?.snapshot();
+        self.is_ready(channel, &snapshot)?;
+        Ok(snapshot)
+    }
+
+    /// Whether the channel may be shown.
+    ///
+    /// # Errors
+    /// [`Error::ChannelStarting`] while it may not.
+    fn is_ready(&self, channel: &str, snapshot: &Snapshot) -> Result<(), Error> {
+        if snapshot.tracks.iter().all(|track| !track.entries.is_empty()) && !snapshot.tracks.is_empty() {
+            return Ok(());
+        }
         let waiting = snapshot.waiting_for().join(", ");
         let starting = |waiting_for: &str| {
             Err(Error::ChannelStarting {
@@ -297,7 +319,7 @@ impl Origin {
         if !waiting.is_empty() && is_patient && !snapshot.ended {
             return starting(&waiting);
         }
-        Ok(snapshot)
+        Ok(())
     }
 
     fn public(&self, mut response: Response) -> Response {

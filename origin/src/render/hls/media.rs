@@ -1,0 +1,206 @@
+//! The media playlist, whole.
+
+use std::fmt::{self, Write as _};
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::memory::{Memory, Section};
+use super::report;
+use super::segment::{Place, target_nanos, write_entry, write_hint, write_parts};
+use super::tags::Seconds;
+use crate::media::{Entry, Grid, OpenView, Snapshot, TrackView};
+use crate::render::piece::Piece;
+
+/// A track's media playlist at one moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Playlist<'a> {
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) track: &'a TrackView,
+    pub(super) grid: Grid,
+    /// Wall time at which it ends, in nanoseconds since 1970.
+    pub(super) end: i64,
+}
+
+impl<'a> Playlist<'a> {
+    /// The playlist of a track; `None` while it lists nothing.
+    pub fn new(snapshot: &'a Snapshot, track: &'a TrackView) -> Option<Self> {
+        let last = track.entries.last()?;
+        let mut playlist = Self {
+            snapshot,
+            track,
+            grid: snapshot.grid?,
+            end: last.end(),
+        };
+        if let Some(open) = playlist.open() {
+            playlist.end = playlist.end.max(Place::of_open(open, track).end());
+        }
+        Some(playlist)
+    }
+
+    /// The whole playlist. What `memory` has is not written anew.
+    pub fn full(&self, memory: &mut Memory) -> Vec<Arc<Piece>> {
+        let entries = self.entries();
+        let without_parts = self.without_parts();
+        let (sections, covered) = memory.sections(self, without_parts);
+        memory.tell(self);
+        let has_gap = sections.iter().any(|section| section.has_gap)
+            || has_gap(entries.get(..covered.start))
+            || has_gap(entries.get(covered.end..));
+        // EXT-X-MAP without I-FRAMES-ONLY needs 6, EXT-X-GAP needs 8 (bis 8).
+        let version = if has_gap { 8 } else { 6 };
+        let mut text = String::with_capacity(1024 + 96 * (entries.len() - covered.len()));
+        // Writing to a String cannot fail.
+        let _ = self.write_head(&mut text, version);
+        let _ = memory.write_ranges(&mut text, None);
+        let _ = self.write_entries(&mut text, 0..covered.start, without_parts);
+        let mut pieces = Vec::with_capacity(sections.len() + 2);
+        if !sections.is_empty() {
+            pieces.push(Piece::new(std::mem::take(&mut text)));
+            pieces.extend(sections.iter().map(|section| Arc::clone(&section.piece)));
+        }
+        let _ = self.write_entries(&mut text, covered.end..entries.len(), without_parts);
+        let _ = self.write_tail(&mut text);
+        pieces.push(Piece::new(text));
+        pieces
+    }
+
+    pub(super) fn entries(&self) -> &'a [Entry] {
+        &self.track.entries
+    }
+
+    /// The segment that is coming in, where the playlist shows any of it.
+    pub(super) fn open(&self) -> Option<&'a OpenView> {
+        let open = self.track.open.as_deref();
+        open.filter(|open| self.is_live() && !open.parts.is_empty())
+    }
+
+    /// Whether parts are listed: live, and of a channel that has them.
+    pub(super) fn is_live(&self) -> bool {
+        self.grid.part_target_ms.is_some() && !self.snapshot.ended
+    }
+
+    pub(super) fn target_nanos(&self) -> i64 {
+        i64::from(self.grid.target_duration_s) * 1_000_000_000
+    }
+
+    /// How many entries are listed without parts. Clients need those in which they may begin; and what lies
+    /// further back than three target durations should go (bis 6.2.2).
+    pub(super) fn without_parts(&self) -> usize {
+        let with_parts = if self.is_live() {
+            self.entries_after(self.end.saturating_sub(3 * self.target_nanos()))
+        } else {
+            0
+        };
+        self.entries().len() - with_parts
+    }
+
+    /// How far before the end delta updates begin; `None` where there are none.
+    pub(super) fn skip_until(&self) -> Option<i64> {
+        // Apple asks for delta updates where a window is longer than two minutes.
+        let is_worth_it = self.is_live() || self.snapshot.window_s > 120;
+        (is_worth_it && !self.snapshot.ended).then(|| 6 * self.target_nanos())
+    }
+
+    /// How many entries end after a wall time.
+    pub(super) fn entries_after(&self, wall: i64) -> usize {
+        let entries = self.entries().iter().rev();
+        entries.take_while(|entry| entry.end() > wall).count()
+    }
+
+    pub(super) fn write_head(&self, text: &mut String, version: u8) -> fmt::Result {
+        writeln!(text, "#EXTM3U\n#EXT-X-VERSION:{version}")?;
+        let target = self.grid.target_duration_s;
+        writeln!(text, "#EXT-X-TARGETDURATION:{target}")?;
+        self.write_control(text)?;
+        if self.is_live() {
+            let part = Seconds(target_nanos(self.grid));
+            writeln!(text, "#EXT-X-PART-INF:PART-TARGET={part}")?;
+        }
+        if let Some(first) = self.entries().first() {
+            writeln!(text, "#EXT-X-MEDIA-SEQUENCE:{}", first.sequence().0)?;
+            if first.epoch() > 0 {
+                writeln!(text, "#EXT-X-DISCONTINUITY-SEQUENCE:{}", first.epoch())?;
+            }
+        }
+        text.push_str("#EXT-X-INDEPENDENT-SEGMENTS\n");
+        Ok(())
+    }
+
+    /// `EXT-X-SERVER-CONTROL`: the same in every media playlist of the channel (bis 4.4.3.8).
+    fn write_control(&self, text: &mut String) -> fmt::Result {
+        let Some(skip) = self.skip_until() else {
+            return Ok(());
+        };
+        text.push_str("#EXT-X-SERVER-CONTROL:");
+        if self.is_live() {
+            let hold_back = 3 * u64::from(self.grid.target_duration_s);
+            let part_hold_back = Seconds(3 * target_nanos(self.grid));
+            write!(
+                text,
+                "CAN-BLOCK-RELOAD=YES,HOLD-BACK={hold_back},PART-HOLD-BACK={part_hold_back},"
+            )?;
+        }
+        write!(text, "CAN-SKIP-UNTIL={}", Seconds(skip))?;
+        if self.snapshot.events_told > 0 {
+            text.push_str(",CAN-SKIP-DATERANGES=YES");
+        }
+        text.push('\n');
+        Ok(())
+    }
+
+    /// Writes entries; those from `without_parts` on with their parts.
+    pub(super) fn write_entries(
+        &self,
+        text: &mut String,
+        range: Range<usize>,
+        without_parts: usize,
+    ) -> fmt::Result {
+        let entries = self.entries();
+        let before = range.start.checked_sub(1).and_then(|index| entries.get(index));
+        let mut before = before.map(Place::of);
+        for (index, entry) in entries.iter().enumerate().take(range.end).skip(range.start) {
+            let place = Place::of(entry);
+            place.write(text, before.as_ref(), self.track)?;
+            let grid = (index >= without_parts).then_some(self.grid);
+            write_entry(text, entry, grid, self.track)?;
+            before = Some(place);
+        }
+        Ok(())
+    }
+
+    /// Writes what follows the last whole segment.
+    pub(super) fn write_tail(&self, text: &mut String) -> fmt::Result {
+        if self.snapshot.ended {
+            text.push_str("#EXT-X-ENDLIST\n");
+            return Ok(());
+        }
+        if !self.is_live() {
+            return Ok(());
+        }
+        if let Some(open) = self.open() {
+            let before = self.entries().last().map(Place::of);
+            Place::of_open(open, self.track).write(text, before.as_ref(), self.track)?;
+            let timescale = super::segment::timescale(self.track, open.init);
+            write_parts(text, &open.name, &open.parts, timescale)?;
+        }
+        write_hint(text, self.snapshot, self.track, self.grid)?;
+        report::write(text, self.snapshot, self.track, self.grid)
+    }
+
+    /// Writes a run of entries that are far enough back to have no parts.
+    pub(super) fn section(&self, range: Range<usize>) -> Section {
+        let entries = self.entries().get(range.clone());
+        let has_gap = has_gap(entries);
+        let mut text = String::with_capacity(64 * range.len());
+        let _ = self.write_entries(&mut text, range, usize::MAX);
+        Section {
+            piece: Piece::new(text),
+            has_gap,
+        }
+    }
+}
+
+fn has_gap(entries: Option<&[Entry]>) -> bool {
+    let mut entries = entries.unwrap_or_default().iter();
+    entries.any(|entry| entry.segment().is_none())
+}
