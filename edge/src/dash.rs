@@ -6,7 +6,9 @@ use crate::reroot::Reroot;
 
 /// Makes every relative URL of an MPD lead below another root, by its `BaseURL` (ISO/IEC 23009-1 §5.6), and
 /// makes its reloads go there, by its `Location` (§5.3.1): one of each is put in where there is none at MPD
-/// level, and those that are relative move. `None` when there is no MPD.
+/// level, and those that are relative move. Patches (§5.15) are for the document where it was, and their own next
+/// address would lead back there: a `PatchLocation` is left out, and the next load, at the new place, has it again.
+/// `None` when there is no MPD.
 pub(crate) fn reroot(mpd: &str, reroot: &Reroot<'_>) -> Option<String> {
     let root = start_of(mpd, 0, "MPD")?;
     let mut at = end_of_tag(mpd, root)?;
@@ -15,8 +17,8 @@ pub(crate) fn reroot(mpd: &str, reroot: &Reroot<'_>) -> Option<String> {
     let mut edits = Edits::default();
     let mut base = Insertion::default();
     let mut location = Insertion::default();
-    // The schema's order: ProgramInformation, BaseURL, Location, and everything else. The first other child ends
-    // the search.
+    // The schema's order: ProgramInformation, BaseURL, Location, PatchLocation, and everything else. The first other
+    // child ends the search.
     loop {
         let tag = at + mpd.get(at..)?.find('<')?;
         let rest = mpd.get(tag..)?;
@@ -31,6 +33,11 @@ pub(crate) fn reroot(mpd: &str, reroot: &Reroot<'_>) -> Option<String> {
             base.stop_at(tag);
             location.found = true;
             at = edits.move_element(mpd, tag, "Location", reroot)?;
+        } else if is_tag(rest, "PatchLocation") {
+            base.stop_at(tag);
+            location.stop_at(tag);
+            at = end_of_element(mpd, tag, "PatchLocation")?;
+            edits.remove(tag..at);
         } else {
             base.stop_at(tag);
             location.stop_at(tag);
@@ -77,6 +84,10 @@ impl Edits {
         self.0.push((at..at, text));
     }
 
+    fn remove(&mut self, range: Range<usize>) {
+        self.0.push((range, String::new()));
+    }
+
     /// Moves the URL that is the content of the element at `tag`; returns the offset behind the element.
     fn move_element(&mut self, xml: &str, tag: usize, name: &str, reroot: &Reroot<'_>) -> Option<usize> {
         let text = end_of_tag(xml, tag)?;
@@ -88,8 +99,8 @@ impl Edits {
     }
 
     fn apply(mut self, xml: &str) -> Option<String> {
-        // Stable: of two that stand at one place, the first made comes first.
-        self.0.sort_by_key(|(range, _)| range.start);
+        // Stable: of two that stand at one place, the first made comes first; what is put in stands before what goes.
+        self.0.sort_by_key(|(range, _)| (range.start, range.end));
         let added: usize = self.0.iter().map(|(_, text)| text.len()).sum();
         let mut out = String::with_capacity(xml.len() + added);
         let mut copied = 0;
@@ -205,6 +216,17 @@ mod tests {
         assert_eq!(
             below("<MPD><Location>https://o.example/m.mpd</Location><Period/></MPD>").unwrap(),
             "<MPD><BaseURL>/t/tok/live/c/</BaseURL><Location>https://o.example/m.mpd</Location><Period/></MPD>"
+        );
+    }
+
+    #[test]
+    fn patches_of_the_document_where_it_was_are_left_out() {
+        assert_eq!(
+            below(
+                "<MPD><PatchLocation ttl=\"60\">manifest.mpp?publishTime=1</PatchLocation><PatchLocation>b</PatchLocation><Period/></MPD>"
+            )
+            .unwrap(),
+            "<MPD><BaseURL>/t/tok/live/c/</BaseURL><Location>/t/tok/live/c/manifest.mpd</Location><Period/></MPD>"
         );
     }
 

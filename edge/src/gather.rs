@@ -68,8 +68,9 @@ fn accepts_gzip(viewer: &HeaderMap) -> bool {
     })
 }
 
-/// Of the query, the origin gets HLS's three delivery directives (RFC 8216bis §6.2.5) alone, in their order of
-/// names: anything else would split its cache, or let a viewer do so.
+/// Of the query, the origin gets HLS's three delivery directives (RFC 8216bis §6.2.5) and the version that a patch
+/// of an MPD leads from (ISO/IEC 23009-1 5.15) alone, in their order of names: anything else would split its cache, or
+/// let a viewer do so.
 ///
 /// A directive with a value that the standard does not know goes on as it came. The origin answers it with a 400,
 /// which nobody stores; were it dropped here, the player would get a playlist at once and ask again, and again.
@@ -82,7 +83,7 @@ fn origin_query(query: &str) -> String {
 
 fn is_directive(pair: &str) -> bool {
     let name = pair.split('=').next().unwrap_or_default();
-    ["_HLS_msn", "_HLS_part", "_HLS_skip"].contains(&name)
+    ["_HLS_msn", "_HLS_part", "_HLS_skip", "publishTime"].contains(&name)
 }
 
 #[cfg(test)]
@@ -98,6 +99,10 @@ mod tests {
         assert_eq!(origin_query("_HLS_skip=v2&_HLS_msn=7"), "_HLS_msn=7&_HLS_skip=v2");
         assert_eq!(origin_query("x=1&_HLS_report=a&_HLS_=1&_hls_msn=7"), "");
         assert_eq!(origin_query("_HLS_msn=7&_HLS_msn=7"), "_HLS_msn=7");
+        assert_eq!(
+            origin_query("CMCD=x&publishTime=2026-11-21T12:00:00.000Z"),
+            "publishTime=2026-11-21T12:00:00.000Z"
+        );
     }
 
     #[test]

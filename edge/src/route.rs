@@ -37,6 +37,8 @@ impl Resource {
         Some(match extension {
             "m3u8" => Self::Playlist,
             "mpd" => Self::Manifest,
+            // A patch of an MPD passes as it is: what it changes are attributes and timelines.
+            "mpp" => Self::Media,
             "m4s" | "mp4" | "m4a" | "m4v" | "cmfv" | "cmfa" | "cmft" | "cmfm" | "ts" | "aac" | "vtt"
             | "jpg" | "png" | "webp" => Self::Media,
             _ => return None,

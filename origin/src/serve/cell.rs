@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use super::cmsd;
 use super::document::Document;
 use super::live::HLS;
+use super::manifest::Manifests;
 use crate::media::{Channel, Mark, Snapshot, TrackView};
 use crate::render::hls::{Memory, Playlist, Skip};
 
@@ -27,6 +28,7 @@ pub(super) struct Cell {
     pub(super) blocked: Arc<AtomicUsize>,
     /// The origin's name, as its answers say it.
     origin: Arc<str>,
+    pub(super) manifests: Manifests,
     /// Changed since it was last saved.
     pub(super) dirty: AtomicBool,
 }
@@ -129,6 +131,7 @@ impl Cell {
             edges: RwLock::default(),
             blocked: Arc::default(),
             origin: origin.into(),
+            manifests: Manifests::new(origin),
             dirty: AtomicBool::new(false),
         };
         cell.publish(snapshot);

@@ -7,9 +7,11 @@ mod channels;
 mod cmsd;
 mod document;
 mod live;
+mod manifest;
 mod part;
 mod playlist;
 mod push;
+mod segment;
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -92,10 +94,13 @@ impl Origin {
             .route("/channels", get(channels::channels))
             .route("/ingest/{channel}/{*rest}", any(push::push))
             .route("/live/{channel}/index.m3u8", get(live::multivariant))
-            .route("/live/{channel}/manifest.mpd", get(live::manifest))
+            .route("/live/{channel}/manifest.mpd", get(manifest::by_time))
+            .route("/live/{channel}/manifest.mpp", get(manifest::patch_by_time))
+            .route("/live/{channel}/number.mpd", get(manifest::by_number))
+            .route("/live/{channel}/number.mpp", get(manifest::patch_by_number))
             .route("/live/{channel}/{track}/index.m3u8", get(playlist::playlist))
             .route("/live/{channel}/{track}/iframes.m3u8", get(live::iframes))
-            .route("/live/{channel}/{track}/{object}", get(live::media))
+            .route("/live/{channel}/{track}/{object}", get(segment::media))
             .fallback(async |request: Request| Error::UnknownPath {
                 path: request.uri().path().to_owned(),
             })
