@@ -1,9 +1,14 @@
 //! The configuration file of `selvedge origin` and `selvedge edge`.
 
-use std::{fs, net::SocketAddr, path::Path};
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use selvedge_edge::Site;
-use selvedge_edge_native::{Facts, Prefix};
+use selvedge_edge_native::{Facts, OriginTls, Prefix};
+use selvedge_listen::TlsFiles;
 use serde::Deserialize;
 
 use crate::failure::Failure;
@@ -24,10 +29,18 @@ pub(crate) struct EdgeConfig {
     pub(crate) listen: SocketAddr,
     /// URL of the origin, or of the shield before it.
     pub(crate) origin: String,
-    /// What viewers use to reach this edge.
-    pub(crate) scheme: Scheme,
+    /// File with the authorities that the origin's certificate must come from; without one, those of the system.
+    pub(crate) origin_ca: Option<PathBuf>,
+    /// File with the certificate that this edge shows to the origin.
+    pub(crate) origin_certificate: Option<PathBuf>,
+    /// File with that certificate's private key.
+    pub(crate) origin_key: Option<PathBuf>,
+    /// What viewers use to reach this edge; without it, what it serves.
+    pub(crate) scheme: Option<Scheme>,
+    /// Certificate and key, where the edge ends TLS itself.
+    pub(crate) tls: Option<TlsFiles>,
     /// File with the JWK Set of the keys that tokens are signed with.
-    pub(crate) keys: Option<std::path::PathBuf>,
+    pub(crate) keys: Option<PathBuf>,
     /// Proxies before this edge that say who the client is.
     pub(crate) trusted_proxies: Vec<Prefix>,
     /// The header fields in which they say more than its address.
@@ -58,13 +71,60 @@ impl Default for EdgeConfig {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8081)),
             origin: "http://127.0.0.1:8080".into(),
-            scheme: Scheme::Http,
+            origin_ca: None,
+            origin_certificate: None,
+            origin_key: None,
+            scheme: None,
+            tls: None,
             keys: None,
             trusted_proxies: Vec::new(),
             facts: Facts::default(),
             site: Site::default(),
         }
     }
+}
+
+impl EdgeConfig {
+    /// What viewers use to reach this edge.
+    pub(crate) fn scheme(&self) -> Scheme {
+        let served = if self.tls.is_some() {
+            Scheme::Https
+        } else {
+            Scheme::Http
+        };
+        self.scheme.unwrap_or(served)
+    }
+
+    /// How the origin is known at an `https` URL, and what it is shown.
+    pub(crate) fn origin_tls(&self) -> Result<OriginTls, Failure> {
+        let identity = match (&self.origin_certificate, &self.origin_key) {
+            (Some(certificate), Some(key)) => {
+                let mut pem = read("edge.origin_certificate", certificate)?;
+                pem.push(b'\n');
+                pem.extend(read("edge.origin_key", key)?);
+                Some(pem)
+            }
+            (None, None) => None,
+            _ => {
+                return Err(Failure::configuration(
+                    "edge.origin_certificate",
+                    "goes with edge.origin_key: name both files or neither",
+                ));
+            }
+        };
+        let authorities = match &self.origin_ca {
+            Some(file) => Some(read("edge.origin_ca", file)?),
+            None => None,
+        };
+        Ok(OriginTls {
+            authorities,
+            identity,
+        })
+    }
+}
+
+fn read(key: &str, file: &Path) -> Result<Vec<u8>, Failure> {
+    fs::read(file).map_err(|error| Failure::configuration(format!("{key}: {}", file.display()), error))
 }
 
 impl Config {
@@ -107,7 +167,7 @@ mod tests {
         let line = refused("[edge]\nlisten = \"127.0.0.1:1\"\norigins = \"x\"\n");
         assert_eq!(
             line,
-            "selvedge.toml:3: origins: unknown field `origins`, expected one of `listen`, `origin`, `scheme`, `keys`, `trusted_proxies`, `facts`, `site`"
+            "selvedge.toml:3: origins: unknown field `origins`, expected one of `listen`, `origin`, `origin_ca`, `origin_certificate`, `origin_key`, `scheme`, `tls`, `keys`, `trusted_proxies`, `facts`, `site`"
         );
     }
 
@@ -127,6 +187,25 @@ mod tests {
     }
 
     #[test]
+    fn a_certificate_without_a_key_is_named_with_the_fix() {
+        let line = refused("[edge.tls]\ncertificate = \"chain.pem\"\n");
+        assert_eq!(
+            line,
+            "selvedge.toml:1: `key` is missing: name the PEM file of the certificate's private key"
+        );
+    }
+
+    #[test]
+    fn the_scheme_follows_from_tls_unless_it_is_named() {
+        let scheme = |toml: &str| toml::from_str::<Config>(toml).unwrap().edge.scheme();
+        let tls = "[edge.tls]\ncertificate = \"c\"\nkey = \"k\"\n";
+        assert_eq!(scheme(""), Scheme::Http);
+        assert_eq!(scheme(tls), Scheme::Https);
+        assert_eq!(scheme("[edge]\nscheme = \"https\""), Scheme::Https);
+        assert_eq!(scheme(&format!("[edge]\nscheme = \"http\"\n{tls}")), Scheme::Http);
+    }
+
+    #[test]
     fn what_the_example_shows_behind_a_hash_is_known_too() {
         let example = include_str!("../selvedge.example.toml");
         let is_setting = |line: &&str| {
@@ -141,6 +220,8 @@ mod tests {
             .collect();
         let config: Config = toml::from_str(&shown.join("\n")).unwrap();
         assert_eq!(config.edge.keys, Some("keys.json".into()));
+        assert!(config.edge.tls.is_some_and(|tls| tls.clients.is_some()));
+        assert!(config.origin.tls.is_some_and(|tls| tls.clients.is_some()));
         assert_ne!(config.edge.facts, Facts::default());
         assert!(config.edge.site.streams.is_some());
         assert!(config.edge.site.dialect.composite.is_some());
@@ -154,7 +235,8 @@ mod tests {
         assert_eq!(example.origin, default.origin);
         assert_eq!(example.edge.listen, default.edge.listen);
         assert_eq!(example.edge.origin, default.edge.origin);
-        assert_eq!(example.edge.scheme, default.edge.scheme);
+        assert_eq!(example.edge.scheme(), default.edge.scheme());
+        assert_eq!(example.edge.tls, default.edge.tls);
         assert_eq!(example.edge.trusted_proxies, default.edge.trusted_proxies);
         assert_eq!(example.edge.facts, default.edge.facts);
         assert_eq!(example.edge.site, default.edge.site);

@@ -127,6 +127,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Impatient<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        // TLS says goodbye with bytes of its own.
+        let shut = Pin::new(&mut self.stream).poll_shutdown(context);
+        self.progress(context, shut)
     }
 }

@@ -1,31 +1,47 @@
-//! A bounded HTTP listener for an axum router: HTTP/1.1 and HTTP/2 on one port, with a cap on connections, on
-//! headers and on the time that a header may take, and a graceful stop.
+//! A bounded HTTP listener for an axum router: HTTP/1.1 and HTTP/2 on one port, in the clear or over TLS, with a cap
+//! on connections, on handshakes, on headers and on the time that a header may take, and a graceful stop.
 //!
 //! axum's own `serve` has none of these bounds. A server that faces encoders and players needs each: without
 //! them ten thousand idle connections, or one header that never ends, take the memory of the channels on air.
 
 #![forbid(unsafe_code)]
 
+mod connection;
+mod handshake;
 mod io;
+mod peer;
+mod receiving;
+mod socket;
+mod tls;
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
-use axum::{Router, extract::ConnectInfo};
+use axum::Router;
 use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
+    rt::{TokioExecutor, TokioTimer},
     server::{conn::auto::Builder, graceful::GracefulShutdown},
-    service::TowerToHyperService,
 };
 use tokio::{net::TcpListener, sync::Semaphore};
-use tower::ServiceExt as _;
 
-use crate::io::Impatient;
+use crate::{connection::Connection, handshake::Handshakes};
+pub use crate::{
+    peer::{Peer, Protocol, TlsFacts},
+    tls::{Clients, Demand, Error as TlsError, Tls, TlsFiles},
+};
 
 /// What a listener takes at most.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Limits {
     /// Open connections; one more is closed at once, so that its peer tries elsewhere rather than waits.
     pub connections: usize,
+    /// TLS handshakes under way; one more ends the oldest. Below `connections`, so that peers who never end theirs
+    /// cannot take every place.
+    pub handshakes: usize,
+    /// How long a TLS handshake may take.
+    pub handshake_time: Duration,
     /// All headers of a request together, in bytes. A longer one is answered 431.
     pub header_bytes: usize,
     /// Header fields of a request.
@@ -42,6 +58,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 16_384,
+            handshakes: 1024,
+            handshake_time: Duration::from_secs(10),
             header_bytes: 64 << 10,
             header_fields: 128,
             header_time: Duration::from_secs(30),
@@ -52,21 +70,55 @@ impl Default for Limits {
 }
 
 /// Serves `router` until `stop` completes; then takes no new connection, lets requests under way end within
-/// [`Limits::drain_time`], and returns. Every request carries its connection's other end, as
-/// [`ConnectInfo`].
+/// [`Limits::drain_time`], and returns. Every request carries its connection's other end, as a [`Peer`] and as axum's
+/// [`ConnectInfo`](axum::extract::ConnectInfo).
 pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: impl Future<Output = ()>) {
-    let permits = std::sync::Arc::new(Semaphore::new(limits.connections));
-    let builder = builder(limits);
+    accept(listener, None, router, limits, stop).await;
+}
+
+/// The same over TLS, with the certificate that `tls` has in force when a connection begins. HTTP/2 is offered first.
+///
+/// A request that comes without TLS is answered 400, so that whoever wrote `http` for `https` learns of it.
+pub async fn serve_tls(
+    listener: TcpListener,
+    tls: Tls,
+    router: Router,
+    limits: Limits,
+    stop: impl Future<Output = ()>,
+) {
+    let tls = Arc::new(tls);
+    tokio::select! {
+        () = accept(listener, Some(&tls), router, limits, stop) => {}
+        // Never ends by itself.
+        () = tls.follow() => {}
+    }
+}
+
+async fn accept(
+    listener: TcpListener,
+    tls: Option<&Arc<Tls>>,
+    router: Router,
+    limits: Limits,
+    stop: impl Future<Output = ()>,
+) {
+    let permits = Arc::new(Semaphore::new(limits.connections));
+    let server = Arc::new(Server {
+        builder: builder(limits),
+        router,
+        tls: tls.cloned(),
+        handshakes: Handshakes::new(limits.handshakes),
+        failed_handshakes: Told::default(),
+        limits,
+    });
     let graceful = GracefulShutdown::new();
     let mut stop = std::pin::pin!(stop);
-    let mut refused = Told::default();
-    let mut failed = Told::default();
+    let (refused, failed) = (Told::default(), Told::default());
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = &mut stop => break,
         };
-        let (stream, peer) = match accepted {
+        let (stream, address) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 // Out of file descriptors, or the peer gave up: neither is a reason to stop serving the others.
@@ -87,28 +139,18 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "socket options");
         }
-        let stream = Impatient::new(stream, limits.header_time, limits.write_time);
-        let service =
-            router
-                .clone()
-                .map_request(move |mut request: hyper::Request<hyper::body::Incoming>| {
-                    request.extensions_mut().insert(ConnectInfo(peer));
-                    request
-                });
-        let service = TowerToHyperService::new(service);
-        let connection = builder
-            .serve_connection(TokioIo::new(stream), service)
-            .into_owned();
-        let watched = graceful.watch(connection);
+        let connection = Connection {
+            address,
+            server: Arc::clone(&server),
+            watcher: graceful.watcher(),
+        };
         tokio::spawn(async move {
-            if let Err(error) = watched.await {
-                // Peers that go away or speak nonsense: their business, of interest in detail only.
-                tracing::debug!(%error, "connection ended");
-            }
+            connection.run(stream).await;
             drop(permit);
         });
     }
     drop(listener);
+    server.handshakes.end();
     if tokio::time::timeout(limits.drain_time, graceful.shutdown())
         .await
         .is_err()
@@ -117,23 +159,38 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
     }
 }
 
+/// What all connections of a listener share.
+struct Server {
+    builder: Builder<TokioExecutor>,
+    router: Router,
+    /// `None` where connections are not encrypted.
+    tls: Option<Arc<Tls>>,
+    handshakes: Handshakes,
+    failed_handshakes: Told,
+    limits: Limits,
+}
+
 /// What happens too often to be told each time: a flood must not fill the log.
 #[derive(Debug, Default)]
-struct Told {
-    untold: u64,
+struct Told(Mutex<Untold>);
+
+#[derive(Debug, Default)]
+struct Untold {
+    count: u64,
     last: Option<Instant>,
 }
 
 impl Told {
     /// Counts one more; once a second at most, says how many there are to tell of.
-    fn one_more(&mut self) -> Option<u64> {
-        self.untold += 1;
-        let due = self
+    fn one_more(&self) -> Option<u64> {
+        let mut untold = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        untold.count += 1;
+        let due = untold
             .last
             .is_none_or(|last| last.elapsed() >= Duration::from_secs(1));
         due.then(|| {
-            self.last = Some(Instant::now());
-            std::mem::take(&mut self.untold)
+            untold.last = Some(Instant::now());
+            std::mem::take(&mut untold.count)
         })
     }
 }
@@ -157,7 +214,7 @@ fn builder(limits: Limits) -> Builder<TokioExecutor> {
 
 #[cfg(test)]
 mod tests {
-    use axum::routing::get;
+    use axum::{extract::ConnectInfo, routing::get};
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
         net::TcpStream,

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use selvedge_listen::TlsFiles;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -44,6 +45,8 @@ pub struct Config {
     pub ingest: Vec<Table>,
     /// The origin's name in what it says about its answers (`CMSD-Static`, key `n`). Default "selvedge".
     pub name: String,
+    /// Certificate and key, where the origin ends TLS itself. Default: it is reached in the clear.
+    pub tls: Option<TlsFiles>,
     /// Bounds on what peers may make the origin hold.
     pub limits: Limits,
 }
@@ -104,6 +107,7 @@ impl Default for Config {
             cors_origin: String::new(),
             ingest: Vec::new(),
             name: "selvedge".to_owned(),
+            tls: None,
             limits: Limits::default(),
         }
     }

@@ -4,9 +4,9 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use selvedge_edge::{Edge, OriginUrl};
 use selvedge_edge_native::{KeyFile, Native, Pop, Trust};
-use selvedge_listen::Limits;
+use selvedge_listen::{Limits, serve, serve_tls};
 
-use super::bind;
+use super::{bind, open_tls};
 use crate::{config::Config, failure::Failure, stop};
 
 /// Viewers fetch from `http://<listen>/live/<channel>/`, with a token in the path, the query, a header or a
@@ -39,7 +39,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     config.listen = args.listen.unwrap_or(config.listen);
     config.origin = args.origin.unwrap_or(config.origin);
     config.site.server_timing |= args.server_timing;
-    let keys = args.keys.or(config.keys).ok_or_else(|| {
+    let keys = args.keys.or_else(|| config.keys.clone()).ok_or_else(|| {
         Failure::configuration(
             "keys",
             "name a JWK Set with --keys or edge.keys; `selvedge token keygen --out private.json --set keys.json` makes one",
@@ -47,7 +47,9 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     })?;
 
     let origin = OriginUrl::parse(&config.origin).map_err(|error| Failure::configuration("origin", error))?;
-    let native = Native::new(origin).map_err(|error| Failure::run("the HTTP client", error))?;
+    let native = Native::with_tls(origin, &config.origin_tls()?)
+        .map_err(|error| Failure::configuration("edge.origin", error))?;
+    let scheme = config.scheme();
     let unusable = |error: &dyn std::fmt::Display| Failure::configuration(keys.display(), error);
     let file = KeyFile::open(&keys).await.map_err(|error| unusable(&error))?;
     let edge = Edge::with_site(file.text(), config.site.clone()).map_err(|error| unusable(&error))?;
@@ -55,16 +57,23 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         proxies: config.trusted_proxies,
         facts: config.facts,
     };
-    let pop = Pop::new(edge, native, config.scheme.into(), trust);
+    let pop = Pop::new(edge, native, scheme.into(), trust);
+    let tls = open_tls("edge.tls", config.tls).await?;
     let stop = stop::requested()?;
     let listener = bind(config.listen).await?;
     let listening = listener
         .local_addr()
         .map_err(|error| Failure::run("the listener", error))?;
-    tracing::info!(%listening, origin = config.origin, "edge");
+    tracing::info!(%listening, origin = config.origin, tls = tls.is_some(), "edge");
     let router = pop.router();
+    let serve = async {
+        match tls {
+            Some(tls) => serve_tls(listener, tls, router, Limits::default(), stop).await,
+            None => serve(listener, router, Limits::default(), stop).await,
+        }
+    };
     tokio::select! {
-        () = selvedge_listen::serve(listener, router, Limits::default(), stop) => {}
+        () = serve => {}
         // Never ends by itself.
         () = file.follow(pop, config.site) => {}
     }

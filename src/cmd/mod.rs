@@ -8,6 +8,7 @@ pub(crate) mod token;
 
 use std::net::SocketAddr;
 
+use selvedge_listen::{Tls, TlsFiles};
 use tokio::net::TcpListener;
 
 use crate::failure::Failure;
@@ -20,4 +21,15 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
             format!("{error}: stop what listens there or choose another with --listen"),
         )
     })
+}
+
+/// Reads certificate and key, where a table names them.
+async fn open_tls(table: &str, files: Option<TlsFiles>) -> Result<Option<Tls>, Failure> {
+    match files {
+        Some(files) => Tls::open(files)
+            .await
+            .map(Some)
+            .map_err(|error| Failure::configuration(table, error)),
+        None => Ok(None),
+    }
 }

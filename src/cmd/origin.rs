@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use selvedge_origin::{Origin, clock};
+use selvedge_origin::{Error, Origin, clock};
 
 use super::bind;
 use crate::{config::Config, failure::Failure, stop};
@@ -27,21 +27,22 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let mut config = Config::load(args.config.as_deref())?.origin;
     config.listen = args.listen.unwrap_or(config.listen);
     config.data = args.data.unwrap_or(config.data);
-    config
-        .check()
-        .map_err(|error| Failure::configuration("[origin]", error))?;
+    config.check().map_err(failure)?;
 
+    let tls = config.tls.is_some();
     let stop = stop::requested()?;
     let listener = bind(config.listen).await?;
     let listening = listener
         .local_addr()
         .map_err(|error| Failure::run("the listener", error))?;
-    let origin = Origin::open(config, clock::system())
-        .await
-        .map_err(|error| Failure::run("the origin", error))?;
-    tracing::info!(%listening, "origin");
-    origin
-        .serve(listener, stop)
-        .await
-        .map_err(|error| Failure::run("the origin", error))
+    let origin = Origin::open(config, clock::system()).await.map_err(failure)?;
+    tracing::info!(%listening, tls, "origin");
+    origin.serve(listener, stop).await.map_err(failure)
+}
+
+fn failure(error: Error) -> Failure {
+    match error {
+        Error::Config { .. } => Failure::configuration("[origin]", error),
+        _ => Failure::run("the origin", error),
+    }
 }

@@ -1,4 +1,4 @@
-//! Who asks: from the socket, or from a proxy that the operator trusts.
+//! Who asks: from the socket and its handshake, or from a proxy that the operator trusts.
 
 use std::{
     borrow::Cow,
@@ -9,6 +9,7 @@ use std::{
 use http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
 use selvedge_edge::{Coordinates, FingerprintKind, RequestContext, certificate::keys_of_fields};
+use selvedge_listen::{Peer, TlsFacts};
 use serde::Deserialize;
 
 /// Whom the operator trusts to say who the client is.
@@ -64,23 +65,36 @@ pub struct FieldName(HeaderName);
 #[derive(Debug)]
 pub(crate) struct Client<'r> {
     address: Option<IpAddr>,
-    /// `None` where nobody who is trusted tells any.
-    facts: Option<(&'r Facts, &'r HeaderMap)>,
+    told: Told<'r>,
+}
+
+/// Where facts beside the address come from.
+#[derive(Debug)]
+enum Told<'r> {
+    /// From nowhere.
+    Nothing,
+    /// From the handshake with the client itself.
+    Handshake(&'r TlsFacts),
+    /// From header fields of a proxy that is trusted.
+    Proxy(&'r Facts, &'r HeaderMap),
 }
 
 impl Trust {
-    /// The client of a request that came from `peer`, the other end of its connection.
-    pub(crate) fn client<'r>(&'r self, peer: Option<SocketAddr>, headers: &'r HeaderMap) -> Client<'r> {
+    /// The client of a request that came from `peer`, the other end of its connection. What a proxy's own handshake
+    /// told is the proxy's, and nothing of the client's.
+    pub(crate) fn client<'r>(&'r self, peer: Option<&'r Peer>, headers: &'r HeaderMap) -> Client<'r> {
         // A socket for both families shows an IPv4 peer as an IPv6 address.
-        let peer = peer.map(|peer| peer.ip().to_canonical());
-        match peer {
-            Some(peer) if self.is_proxy(peer) => Client {
+        let address = peer.map(|peer| peer.address.ip().to_canonical());
+        match address {
+            Some(proxy) if self.is_proxy(proxy) => Client {
                 address: self.forwarded(headers),
-                facts: Some((&self.facts, headers)),
+                told: Told::Proxy(&self.facts, headers),
             },
             _ => Client {
-                address: peer,
-                facts: None,
+                address,
+                told: peer
+                    .and_then(|peer| peer.tls.as_deref())
+                    .map_or(Told::Nothing, Told::Handshake),
             },
         }
     }
@@ -121,7 +135,9 @@ fn address(text: &str) -> Option<IpAddr> {
 impl Client<'_> {
     /// A fact in words. A field that came twice is nobody's word: the client may have sent one of the two.
     fn fact(&self, name: impl Fn(&Facts) -> &Option<FieldName>) -> Option<&str> {
-        let (facts, headers) = self.facts?;
+        let Told::Proxy(facts, headers) = self.told else {
+            return None;
+        };
         let mut lines = headers.get_all(&name(facts).as_ref()?.0).iter();
         let line = lines.next()?.to_str().ok()?.trim();
         (lines.next().is_none() && !line.is_empty()).then_some(line)
@@ -161,11 +177,18 @@ impl RequestContext for Client<'_> {
     }
 
     fn alpn(&self) -> Option<Cow<'_, [u8]>> {
+        if let Told::Handshake(tls) = self.told {
+            return tls.alpn.as_deref().map(Cow::Borrowed);
+        }
         self.fact(|facts| &facts.alpn)
             .map(|alpn| Cow::Borrowed(alpn.as_bytes()))
     }
 
     fn certificate_keys(&self) -> Option<Vec<Cow<'_, [u8]>>> {
+        if let Told::Handshake(tls) = self.told {
+            let keys = tls.client_keys.as_ref()?;
+            return Some(keys.iter().map(|key| Cow::Borrowed(key.as_slice())).collect());
+        }
         let certificate = self.fact(|facts| &facts.certificate)?;
         let keys = keys_of_fields(certificate, self.fact(|facts| &facts.certificate_chain))?;
         Some(keys.into_iter().map(Cow::Owned).collect())
@@ -214,7 +237,10 @@ impl TryFrom<String> for FieldName {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use http::HeaderValue;
+    use selvedge_listen::Protocol;
 
     use super::*;
 
@@ -241,10 +267,18 @@ mod tests {
             .collect()
     }
 
+    fn peer_at(address: &str) -> Peer {
+        Peer {
+            address: address.parse().unwrap(),
+            tls: None,
+        }
+    }
+
     fn seen_from(peer: &str, lines: &[(&'static str, &'static str)]) -> Option<String> {
         let headers = headers(lines);
         let trust = trust();
-        let client = trust.client(Some(peer.parse().unwrap()), &headers);
+        let peer = peer_at(peer);
+        let client = trust.client(Some(&peer), &headers);
         client.address().map(|address| address.to_string())
     }
 
@@ -252,7 +286,8 @@ mod tests {
     fn a_header_of_a_stranger_changes_nothing() {
         let claims = headers(&[("x-forwarded-for", "192.0.2.9"), ("x-country", "SE")]);
         let trust = trust();
-        let client = trust.client(Some("203.0.113.5:9".parse().unwrap()), &claims);
+        let peer = peer_at("203.0.113.5:9");
+        let client = trust.client(Some(&peer), &claims);
         assert_eq!(client.address(), Some("203.0.113.5".parse().unwrap()));
         assert_eq!(client.country(), None);
     }
@@ -296,7 +331,7 @@ mod tests {
     fn a_proxy_tells_facts_and_only_what_makes_sense_counts() {
         let told = |lines: &[(&'static str, &'static str)], see: &dyn Fn(&Client<'_>)| {
             let (trust, headers) = (trust(), headers(lines));
-            see(&trust.client(Some("10.0.0.1:80".parse().unwrap()), &headers));
+            see(&trust.client(Some(&peer_at("10.0.0.1:80")), &headers));
         };
         told(
             &[
@@ -337,6 +372,36 @@ mod tests {
         told(&[("x-country", "SE"), ("x-country", "NO")], &|client| {
             assert_eq!(client.country(), None, "one of the two may be the client's");
         });
+    }
+
+    #[test]
+    fn a_handshake_tells_of_the_client_itself_and_a_proxys_of_the_proxy() {
+        let handshake = |address: &str, keys: Option<Vec<Vec<u8>>>| Peer {
+            address: address.parse().unwrap(),
+            tls: Some(Arc::new(TlsFacts {
+                protocol: Protocol::Tls13,
+                alpn: Some(b"h2".to_vec()),
+                client_certificates: Vec::new(),
+                client_keys: keys,
+            })),
+        };
+        let (trust, headers) = (trust(), headers(&[("x-alpn", "http/1.1")]));
+        let direct = handshake("203.0.113.5:9", Some(vec![vec![1, 2]]));
+        let client = trust.client(Some(&direct), &headers);
+        assert_eq!(client.alpn().unwrap().as_ref(), b"h2");
+        assert_eq!(client.certificate_keys().unwrap(), [vec![1, 2]]);
+        assert_eq!(client.country(), None, "no handshake tells that");
+
+        let not_asked = handshake("203.0.113.5:9", None);
+        assert_eq!(trust.client(Some(&not_asked), &headers).certificate_keys(), None);
+        let shown_none = handshake("203.0.113.5:9", Some(Vec::new()));
+        let shown = trust.client(Some(&shown_none), &headers).certificate_keys();
+        assert_eq!(shown.map(|keys| keys.len()), Some(0));
+
+        let proxy = handshake("10.0.0.1:80", Some(vec![vec![1, 2]]));
+        let client = trust.client(Some(&proxy), &headers);
+        assert_eq!(client.alpn().unwrap().as_ref(), b"http/1.1");
+        assert_eq!(client.certificate_keys(), None, "no field was named for it");
     }
 
     #[test]

@@ -2,8 +2,8 @@
 //! the other platforms are compared with.
 //!
 //! It only translates: a request of axum's becomes the core's, the core's plan becomes requests to the origin,
-//! and bodies stream through from one socket to the other. Who the client is, the socket says, or a proxy that is
-//! trusted to ([`Trust`]). What is to be remembered between requests lies in this process's memory, so a single
+//! and bodies stream through from one socket to the other. Who the client is, the socket and its TLS handshake say, or
+//! a proxy that is trusted to ([`Trust`]). What is to be remembered between requests lies in this process's memory, so a single
 //! use is single, and a limit is exact, within one process.
 
 #![forbid(unsafe_code)]
@@ -24,10 +24,11 @@ use axum::{
 };
 use http::{Request, Response, Uri, uri};
 use selvedge_edge::{Body, Edge, Handled, Record, UnixMillis, Visit};
+use selvedge_listen::Peer;
 
 pub use client::{Facts, FieldName, Prefix, Trust};
 pub use keys::KeyFile;
-pub use platform::Native;
+pub use platform::{ClientError, Native, OriginTls};
 
 /// A point of presence: the core and its door to the world. A clone is the same one.
 #[derive(Clone, Debug)]
@@ -64,8 +65,8 @@ impl Pop {
 
     /// The edge as a router: every path of every method is the core's to judge.
     ///
-    /// The other end of a connection is looked for in the requests' [`ConnectInfo`] of a [`SocketAddr`]; without
-    /// one, the client's address is unknown.
+    /// The other end of a connection is looked for in the requests' [`Peer`], which `selvedge_listen` tells, or in
+    /// their [`ConnectInfo`] of a [`SocketAddr`]; without either, the client's address is unknown.
     pub fn router(&self) -> Router {
         Router::new().fallback(handle).with_state(self.clone())
     }
@@ -79,12 +80,15 @@ async fn handle(State(pop): State<Pop>, request: Request<axum::body::Body>) -> R
     let (mut parts, _body) = request.into_parts();
     let head = parts.method == http::Method::HEAD;
     parts.uri = absolute(&parts.uri, parts.headers.get(http::header::HOST), &pop.0.scheme);
-    let peer = parts
-        .extensions
-        .get::<ConnectInfo<SocketAddr>>()
-        .map(|peer| peer.0);
+    let peer = parts.extensions.remove::<Peer>().or_else(|| {
+        let connection = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        connection.map(|ConnectInfo(address)| Peer {
+            address: *address,
+            tls: None,
+        })
+    });
     let request = Request::from_parts(parts, ());
-    let client = pop.0.trust.client(peer, request.headers());
+    let client = pop.0.trust.client(peer.as_ref(), request.headers());
     let visit = Visit {
         request: &request,
         context: &client,

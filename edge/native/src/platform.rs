@@ -6,7 +6,7 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use reqwest::{Client, redirect};
+use reqwest::{Certificate, Client, ClientBuilder, Identity, redirect};
 use selvedge_edge::{
     Answer, Body, MemoryStore, OriginRequest, OriginResponse, OriginUrl, Plan, Platform, Read, Standing,
     Store as _, StoreRequest, Unanswered, Want,
@@ -29,22 +29,77 @@ pub struct Native {
     store: Arc<Mutex<MemoryStore>>,
 }
 
+/// How an origin at an `https` URL is known, and how the edge makes itself known to it.
+#[derive(Clone, Debug, Default)]
+pub struct OriginTls {
+    /// The authorities that the origin's certificate must come from, in PEM: these and no others. `None` trusts those
+    /// that the system trusts.
+    pub authorities: Option<Vec<u8>>,
+    /// The certificate that the edge shows where the origin asks for one, those above it, and its private key: one PEM
+    /// text of all.
+    pub identity: Option<Vec<u8>>,
+}
+
+/// Why the client of the origin cannot be set up.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// [`OriginTls::authorities`] cannot be used.
+    #[error("the origin's authorities: {0}: certificates in PEM are needed")]
+    Authorities(String),
+    /// [`OriginTls::identity`] cannot be used.
+    #[error("the certificate for the origin: {0}: a certificate and its private key in PEM are needed")]
+    Identity(String),
+    /// The HTTP client cannot be set up, for want of trusted certificates for instance.
+    #[error(transparent)]
+    Client(#[from] reqwest::Error),
+}
+
+impl OriginTls {
+    fn apply(&self, mut builder: ClientBuilder) -> Result<ClientBuilder, ClientError> {
+        if let Some(pem) = &self.authorities {
+            let certificates = Certificate::from_pem_bundle(pem)
+                .map_err(|error| ClientError::Authorities(innermost(&error).to_string()))?;
+            if certificates.is_empty() {
+                return Err(ClientError::Authorities(
+                    "no certificate is in the file".to_owned(),
+                ));
+            }
+            builder = builder.tls_certs_only(certificates);
+        }
+        if let Some(pem) = &self.identity {
+            let identity = Identity::from_pem(pem)
+                .map_err(|error| ClientError::Identity(innermost(&error).to_string()))?;
+            builder = builder.identity(identity);
+        }
+        Ok(builder)
+    }
+}
+
 impl Native {
-    /// For one origin.
+    /// For one origin, which is known by the authorities that the system trusts where its URL is `https`.
     ///
     /// # Errors
     /// The HTTP client cannot be set up, for want of trusted certificates for instance.
-    pub fn new(origin: OriginUrl) -> Result<Self, reqwest::Error> {
+    pub fn new(origin: OriginUrl) -> Result<Self, ClientError> {
+        Self::with_tls(origin, &OriginTls::default())
+    }
+
+    /// For one origin at an `https` URL with authorities of its own, or which asks edges for a certificate.
+    ///
+    /// # Errors
+    /// [`ClientError`] names what cannot be used.
+    pub fn with_tls(origin: OriginUrl, tls: &OriginTls) -> Result<Self, ClientError> {
         // Fails only where a provider is installed already, which is then used.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::builder()
+        let builder = Client::builder()
             .connect_timeout(CONNECT_TIME)
             .read_timeout(SILENCE)
             .redirect(redirect::Policy::none())
             // An edge knows its origin: a proxy that is set for browsing has no place between them.
             .no_proxy()
-            .tcp_nodelay(true)
-            .build()?;
+            .tcp_nodelay(true);
+        let client = tls.apply(builder)?.build()?;
         Ok(Self {
             client,
             origin,
@@ -111,12 +166,16 @@ fn unanswered(error: &reqwest::Error) -> Unanswered {
     if error.is_timeout() {
         return Unanswered::Timeout;
     }
-    // reqwest says what it was doing; the reason lies at the end of the chain.
+    Unanswered::Unreachable(innermost(error).to_string())
+}
+
+/// reqwest says what it was doing; the reason lies at the end of the chain.
+fn innermost(error: &reqwest::Error) -> &dyn std::error::Error {
     let mut reason: &dyn std::error::Error = error;
     while let Some(source) = reason.source() {
         reason = source;
     }
-    Unanswered::Unreachable(reason.to_string())
+    reason
 }
 
 #[cfg(test)]

@@ -26,6 +26,7 @@ use axum::routing::{any, get};
 use http::HeaderValue;
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS};
 use http::request::Parts;
+use selvedge_listen::{Tls, serve, serve_tls};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
@@ -111,10 +112,11 @@ impl Origin {
             .with_state(self.clone())
     }
 
-    /// Serves until `shutdown` is done, then lets requests under way end and saves every channel.
+    /// Serves until `shutdown` is done, then lets requests under way end and saves every channel. Over TLS where
+    /// [`Config::tls`] says so.
     ///
     /// # Errors
-    /// [`Error::Store`] when the state cannot be saved.
+    /// [`Error::Config`] when certificate or key cannot be used, [`Error::Store`] when the state cannot be saved.
     pub async fn serve(
         self,
         listener: TcpListener,
@@ -128,6 +130,13 @@ impl Origin {
             header_time: Duration::from_secs(u64::from(limits.header_timeout_s)),
             drain_time: Duration::from_secs(u64::from(limits.drain_s)),
             ..selvedge_listen::Limits::default()
+        };
+        let tls = match self.0.config.tls.clone() {
+            Some(files) => Some(Tls::open(files).await.map_err(|error| Error::Config {
+                key: "tls",
+                reason: error.to_string(),
+            })?),
+            None => None,
         };
         let (stop, mut stopped) = watch::channel(());
         let keeper = tokio::spawn({
@@ -145,7 +154,10 @@ impl Origin {
                 }
             }
         });
-        selvedge_listen::serve(listener, self.router(), bounds, shutdown).await;
+        match tls {
+            Some(tls) => serve_tls(listener, tls, self.router(), bounds, shutdown).await,
+            None => serve(listener, self.router(), bounds, shutdown).await,
+        }
         drop(stop);
         if let Err(error) = keeper.await {
             tracing::error!(%error, "the keeper of the store failed");
