@@ -395,8 +395,8 @@ mod tests {
         let not_asked = handshake("203.0.113.5:9", None);
         assert_eq!(trust.client(Some(&not_asked), &headers).certificate_keys(), None);
         let shown_none = handshake("203.0.113.5:9", Some(Vec::new()));
-        let shown = trust.client(Some(&shown_none), &headers).certificate_keys();
-        assert_eq!(shown.map(|keys| keys.len()), Some(0));
+        let client = trust.client(Some(&shown_none), &headers);
+        assert_eq!(client.certificate_keys().map(|keys| keys.len()), Some(0));
 
         let proxy = handshake("10.0.0.1:80", Some(vec![vec![1, 2]]));
         let client = trust.client(Some(&proxy), &headers);
