@@ -4,6 +4,7 @@ use std::fmt::{self, Write as _};
 
 use super::media::Playlist;
 use super::memory::Memory;
+use crate::media::Entry;
 
 /// What a client asks to be left out (`_HLS_skip`).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -17,7 +18,9 @@ pub enum Skip {
 impl Playlist<'_> {
     /// The delta update; `None` where the whole playlist is to be sent.
     pub fn delta(&self, skip: Skip, memory: &mut Memory) -> Option<String> {
-        let boundary = self.end.saturating_sub(self.skip_until()?);
+        // Counted from the last whole segment: a client that has that one has all that lies further back.
+        let end = self.entries().last().map_or(self.end, Entry::end);
+        let boundary = end.saturating_sub(self.skip_until()?);
         let skipped = self.entries().len().checked_sub(self.entries_after(boundary))?;
         memory.tell(self);
         if skipped == 0 {
