@@ -334,6 +334,53 @@ fn a_codec_that_changes_between_two_segments_is_a_discontinuity_at_once() {
     assert_eq!((open.epoch, open.sequence.0), (1, FIRST + 2));
 }
 
+/// Slot `slot` of video, whole, with the brand that says that it is the last.
+fn last_words(slot: u64) -> Vec<u8> {
+    let pieces: Vec<u8> = (0..CHUNKS)
+        .flat_map(|index| piece("video", slot, index, 0))
+        .collect();
+    [support::styp(true), pieces].concat()
+}
+
+#[test]
+fn an_encoder_that_says_goodbye_ends_nothing_while_the_other_goes_on() {
+    for names in [["a", "b"], ["a", "a"]] {
+        let mut air = on_air();
+        air.channel.end(Some("audio"), UnixMillis(air.now));
+        let slot = FIRST + 2;
+        let (mut a, mut b) = (
+            air.request("video", names[0], slot),
+            air.request("video", names[1], slot),
+        );
+        air.send(&mut a, &last_words(slot));
+        air.send(&mut b, &piece("video", slot, 0, 0));
+        air.end(a);
+        assert!(!air.view().ended, "{names:?}: the other goes on");
+        (1..CHUNKS).for_each(|index| air.send(&mut b, &piece("video", slot, index, 0)));
+        air.end(b);
+        air.now += 1_920;
+        let mut b = air.request("video", names[1], slot + 1);
+        air.send(&mut b, &last_words(slot + 1));
+        air.end(b);
+        assert!(air.view().ended, "{names:?}: both have gone");
+        assert_eq!(air.segments("video").len(), 4);
+    }
+}
+
+#[test]
+fn two_encoders_that_say_goodbye_in_one_segment_end_the_channel() {
+    let mut air = on_air();
+    air.channel.end(Some("audio"), UnixMillis(air.now));
+    let slot = FIRST + 2;
+    let (mut a, mut b) = (air.request("video", "a", slot), air.request("video", "a", slot));
+    air.send(&mut a, &last_words(slot));
+    air.send(&mut b, &last_words(slot));
+    air.end(b);
+    assert!(!air.view().ended);
+    air.end(a);
+    assert!(air.view().ended);
+}
+
 #[test]
 fn a_segment_that_nobody_goes_on_with_is_listed_as_far_as_it_came() {
     let mut air = on_air();

@@ -10,7 +10,7 @@ use super::segment::{ClosedSegment, Entry};
 use super::snapshot::{Counts, Snapshot, TrackView};
 use super::tail::{Fed, Push, Tail};
 use super::timeline::{Anchor, Epoch, Grid};
-use super::track::{Measure, Place, Track};
+use super::track::{Measure, Place, SOURCE_PATIENCE_MS, Track};
 use crate::cmaf::Init;
 use crate::time::{UnixMillis, ticks_to_nanos};
 
@@ -128,6 +128,25 @@ impl Channel {
             .set_init(source, init)
     }
 
+    /// Takes an encoder's word that it has no more media, of one track or of the channel. That ends nothing while
+    /// another encoder goes on.
+    pub fn leave(&mut self, track: Option<&str>, push: &Push, now: UnixMillis) -> Committed {
+        let goes_on = |state: &Track| state.is_fed_by_another(push, now);
+        let others = match track {
+            Some(name) => self.tracks.get(name).is_some_and(goes_on),
+            None => self.tracks.values().any(goes_on),
+        };
+        for (name, state) in &mut self.tracks {
+            if track.is_none_or(|track| track == name) {
+                state.forget_source(&push.source);
+            }
+        }
+        if others {
+            return Committed::default();
+        }
+        self.end(track, now)
+    }
+
     /// Says that no more media will come: of one track, or of the channel.
     pub fn end(&mut self, track: Option<&str>, now: UnixMillis) -> Committed {
         let mut done = Committed::default();
@@ -197,7 +216,7 @@ impl Channel {
         }
         self.finish(track, now, &mut done);
         if let Some(ordinal) = self.enter(track, placing, segment, now, &mut done) {
-            self.open_tail(track, push, segment, ordinal, target, now);
+            self.open_tail(track, push, segment, (ordinal, target), now, &mut done);
         }
         done
     }
@@ -238,9 +257,9 @@ impl Channel {
             self.updated = now;
             if is_complete {
                 self.finish(track, now, &mut done);
-                if is_last {
-                    self.end_into(Some(track), now, &mut done);
-                }
+            }
+            if is_last && is_whole {
+                done.write.extend(self.leave(Some(track), push, now).write);
             }
             return done;
         }
@@ -420,6 +439,9 @@ impl Channel {
         match placing {
             Placing::Duplicate => {
                 count(self, |counts| counts.duplicates += 1);
+                if segment.last {
+                    done.write.extend(self.leave(Some(track), push, now).write);
+                }
                 return Verdict::Duplicate;
             }
             Placing::Standby => {
@@ -456,7 +478,7 @@ impl Channel {
         self.establish_grid();
         self.bound_memory();
         if last {
-            self.end_into(Some(track), now, done);
+            done.write.extend(self.leave(Some(track), push, now).write);
         }
         Verdict::Taken
     }
@@ -467,12 +489,11 @@ impl Channel {
         track: &str,
         push: &Push,
         segment: &ClosedSegment,
-        ordinal: u32,
-        part_target_ms: u32,
+        (ordinal, part_target_ms): (u32, u32),
         now: UnixMillis,
+        done: &mut Committed,
     ) {
-        let mut done = Committed::default();
-        self.arrive(track, push, segment, ordinal, now, &mut done);
+        self.arrive(track, push, segment, ordinal, now, done);
         let Some(grid) = self.grid else { return };
         let Some((sequence, wall)) = self.number(grid, track, ordinal, segment) else {
             return;
@@ -621,8 +642,6 @@ fn frame_rate(track: &Track) -> Option<(u64, u64)> {
 /// After the end of a channel its other tracks' last segments may still be under way.
 const LAST_WORDS_MS: i64 = 10_000;
 const MAX_PENDING: usize = 64;
-/// For how long an encoder counts as there after its last chunk, in milliseconds.
-const SOURCE_PATIENCE_MS: i64 = 5_000;
 /// Segments that wait behind a timeline that is on air.
 const MAX_STANDBY: usize = 3;
 /// More frames a second than this are a damaged timescale.

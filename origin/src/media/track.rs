@@ -35,6 +35,8 @@ pub struct Track {
     pub(super) source: Option<Arc<str>>,
     /// The encoders that push it.
     pub(super) sources: BTreeMap<Arc<str>, SourceState>,
+    /// A request that sends what another one leads, and when it last did.
+    pub(super) twin: Option<(u64, UnixMillis)>,
     /// When media last came that was listed.
     pub(super) touched: UnixMillis,
     pub(super) counts: Counts,
@@ -172,6 +174,33 @@ impl Track {
             state.heard = now;
             state.faulty = faulty;
         }
+        // Encoders that cannot be told apart by name are told apart by sending one segment in two requests.
+        if self
+            .tail
+            .as_ref()
+            .is_some_and(|tail| tail.lead.is_some_and(|lead| lead != push.id))
+        {
+            self.twin = Some((push.id, now));
+        }
+    }
+
+    /// Whether another encoder pushes the track as well, or another request of the same one the segment on air.
+    pub(super) fn is_fed_by_another(&self, push: &Push, now: UnixMillis) -> bool {
+        let since = UnixMillis(now.0.saturating_sub(SOURCE_PATIENCE_MS));
+        let other = |(name, state): (&Arc<str>, &SourceState)| *name != push.source && state.heard >= since;
+        let twin = self
+            .twin
+            .is_some_and(|(id, heard)| id != push.id && heard >= since);
+        let lead = self.tail.as_ref().and_then(|tail| tail.lead);
+        twin || lead.is_some_and(|lead| lead != push.id) || self.sources.iter().any(other)
+    }
+
+    /// Forgets when an encoder was last heard: it has said that it goes.
+    pub(super) fn forget_source(&mut self, source: &Arc<str>) {
+        self.twin = None;
+        if let Some(state) = self.sources.get_mut(source) {
+            state.heard = UnixMillis(0);
+        }
     }
 
     /// The encoders of the track as operators see them.
@@ -307,5 +336,7 @@ impl Measure {
     }
 }
 
+/// For how long an encoder counts as there after its last chunk, in milliseconds.
+pub(super) const SOURCE_PATIENCE_MS: i64 = 5_000;
 /// Encoders of one track whose init segments are told apart.
 const MAX_SOURCES: usize = 16;
