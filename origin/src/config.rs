@@ -16,6 +16,8 @@ use crate::admit::Table;
 pub struct Config {
     /// Address to listen on. Default `127.0.0.1:8080`.
     pub listen: SocketAddr,
+    /// Address where metrics, probes and channels are served, and then nowhere else. Default: with all the rest.
+    pub admin_listen: Option<SocketAddr>,
     /// Folder of the object store. Default `selvedge-data`.
     pub data: PathBuf,
     /// Seconds of media that live playlists and MPDs list, and that are kept in memory: 10 to 21600.
@@ -96,6 +98,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            admin_listen: None,
             data: PathBuf::from("selvedge-data"),
             window_s: 60,
             retention_s: 120,

@@ -27,6 +27,7 @@ pub mod config;
 pub mod error;
 pub mod ingest;
 pub mod media;
+mod observe;
 pub mod render;
 pub mod scte35;
 mod serve;

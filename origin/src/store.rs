@@ -37,6 +37,17 @@ impl Store {
         self.put_at(Path::from_iter([channel, track, name]), data).await
     }
 
+    /// Writes and deletes a small object, to see whether media could be kept.
+    pub(crate) async fn probe(&self) -> Result<(), Error> {
+        let path = Path::from(PROBE);
+        self.put_at(path.clone(), Bytes::from_static(b"probe")).await?;
+        match self.0.delete(&path).await {
+            // Another probe was faster.
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(failed("delete", &path, &error)),
+        }
+    }
+
     /// Reads an object of a track; `None` when it is not there.
     pub(crate) async fn get(&self, channel: &str, track: &str, name: &str) -> Result<Option<Bytes>, Error> {
         self.get_at(&Path::from_iter([channel, track, name])).await
@@ -156,3 +167,5 @@ fn failed(action: &'static str, path: &Path, reason: &dyn std::fmt::Display) -> 
 }
 
 const RECORD: &str = "channel.json";
+/// No channel's name begins with a dot.
+const PROBE: &str = ".probe";

@@ -16,6 +16,7 @@ use super::document::Document;
 use super::live::HLS;
 use super::manifest::Manifests;
 use crate::media::{Channel, Mark, Snapshot, TrackView};
+use crate::observe;
 use crate::render::hls::{Memory, Playlist, Skip};
 
 /// A channel that many requests share.
@@ -153,6 +154,11 @@ impl Cell {
         done
     }
 
+    /// Requests that wait for media of this channel.
+    pub(super) fn blocked(&self) -> usize {
+        self.blocked.load(Ordering::Relaxed)
+    }
+
     pub(super) fn snapshot(&self) -> Arc<Snapshot> {
         Arc::clone(&self.snapshot.borrow())
     }
@@ -204,6 +210,7 @@ impl Cell {
             known.grown.send_replace(edge);
         }
         drop(edges);
-        self.snapshot.send_replace(snapshot);
+        let before = self.snapshot.send_replace(Arc::clone(&snapshot));
+        observe::tell(&before, &snapshot);
     }
 }

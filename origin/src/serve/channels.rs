@@ -1,40 +1,96 @@
-//! `GET /channels`: what is on air.
-
-use std::collections::BTreeMap;
-use std::sync::Arc;
+//! What operators and their programs ask for: metrics, probes, and channels as JSON.
 
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use axum::{Router, http::StatusCode};
+use serde_json::{Value, json};
 
-use super::Origin;
 use super::answer::text;
-use crate::media::{Snapshot, TrackView};
-use crate::time::UnixMillis;
+use super::{Named, Origin};
+use crate::observe::{self, MEDIA_TYPE, OPENAPI, Shown};
+use crate::{Error, media::Snapshot};
 
-pub(super) async fn channels(State(origin): State<Origin>) -> Response {
-    let listed: BTreeMap<String, Arc<Snapshot>> = origin
-        .cells()
+/// The routes of this module.
+pub(super) fn routes() -> Router<Origin> {
+    Router::new()
+        .route("/healthz", get(async || text("ok\n".to_owned(), "text/plain")))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .route("/channels", get(channels))
+        .route("/channels/{channel}", get(channel))
+        .route(
+            "/openapi.json",
+            get(async || text(OPENAPI.to_owned(), "application/json")),
+        )
+}
+
+/// All channels with their blocked players, by name.
+fn all(origin: &Origin) -> Vec<(std::sync::Arc<Snapshot>, usize)> {
+    let mut cells = origin.cells();
+    cells.sort_by(|one, other| one.name.cmp(&other.name));
+    cells
         .iter()
-        .map(|cell| (cell.name.clone(), cell.snapshot()))
-        .collect();
-    let track = |track: &TrackView| {
-        serde_json::json!({
-            "name": track.name,
-            "kind": track.init().map(|init| init.kind),
-            "codec": track.init().map(|init| init.codec.clone()),
-            "segments": track.entries.iter().filter(|entry| entry.segment().is_some()).count(),
-            "last_end_ms": track.entries.last().map(|entry| UnixMillis(0).plus_nanos(entry.end())),
+        .map(|cell| (cell.snapshot(), cell.blocked()))
+        .collect()
+}
+
+async fn channels(State(origin): State<Origin>) -> Response {
+    let now = origin.0.clock.now();
+    let list: Vec<Value> = all(&origin)
+        .iter()
+        .map(|(snapshot, blocked)| {
+            let shown = Shown {
+                snapshot,
+                blocked: *blocked,
+            };
+            observe::summary(&shown, now)
         })
+        .collect();
+    text(Value::from(list).to_string(), "application/json")
+}
+
+async fn channel(State(origin): State<Origin>, Named(name): Named<String>) -> Result<Response, Error> {
+    let cell = origin.cell(&name)?;
+    let shown = Shown {
+        snapshot: &cell.snapshot(),
+        blocked: cell.blocked(),
     };
-    let list: Vec<_> = listed
+    let problems = origin.0.observed.problems(&name);
+    let detail = observe::detail(&shown, &problems, origin.0.clock.now());
+    Ok(text(detail.to_string(), "application/json"))
+}
+
+async fn metrics(State(origin): State<Origin>) -> Response {
+    let all = all(&origin);
+    let shown: Vec<Shown<'_>> = all
         .iter()
-        .map(|(name, snapshot)| {
-            serde_json::json!({
-                "channel": name,
-                "state": if snapshot.ended { "ended" } else { "live" },
-                "tracks": snapshot.tracks.iter().map(track).collect::<Vec<_>>(),
-            })
+        .map(|(snapshot, blocked)| Shown {
+            snapshot,
+            blocked: *blocked,
         })
         .collect();
-    text(serde_json::Value::from(list).to_string(), "application/json")
+    let pushes = *origin.0.tasks.borrow();
+    let now = origin.0.clock.now();
+    text(
+        observe::metrics(&origin.0.observed, &shown, pushes, now),
+        MEDIA_TYPE,
+    )
+}
+
+/// Whether requests should be sent here: 503 with what is missing while they should not.
+async fn ready(State(origin): State<Origin>) -> Response {
+    let mut missing = Vec::new();
+    if origin.0.observed.is_draining() {
+        missing.push("draining: a stop was asked for".to_owned());
+    }
+    if let Err(error) = origin.0.store.probe().await {
+        missing.push(error.to_string());
+    }
+    let answer = json!({ "ready": missing.is_empty(), "missing": missing });
+    let answer = text(answer.to_string(), "application/json");
+    match missing.is_empty() {
+        true => answer,
+        false => (StatusCode::SERVICE_UNAVAILABLE, answer).into_response(),
+    }
 }

@@ -7,6 +7,7 @@ use axum::response::Response;
 use http::{HeaderName, HeaderValue};
 
 use crate::cmaf::{Init, Kind};
+use crate::observe::Held;
 use crate::time::UnixMillis;
 
 /// `CMSD-Static`.
@@ -107,6 +108,9 @@ impl Static {
         };
         if let Some(value) = value {
             response.headers_mut().insert(STATIC, value);
+        }
+        if let Some(held) = held {
+            response.extensions_mut().insert(Held(held));
         }
     }
 

@@ -13,6 +13,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::answer::{entity_tag, matches};
 use super::cmsd;
+use crate::observe::Held;
 use crate::render::piece::{self, Piece};
 
 /// A document, ready to be sent.
@@ -81,6 +82,9 @@ impl Document {
             Response::new(Body::from(coded.body.clone()))
         };
         *response.headers_mut() = headers;
+        if let Some(held) = held {
+            response.extensions_mut().insert(Held(held));
+        }
         response
     }
 

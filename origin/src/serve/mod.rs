@@ -15,6 +15,7 @@ mod segment;
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -32,10 +33,10 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::clock::SharedClock;
 use crate::media::{Channel, Settings, Snapshot};
+use crate::observe::{Counting, Observed};
 use crate::store::Store;
 use crate::time::UnixMillis;
 use crate::{Config, Error};
-use answer::text;
 use cell::Cell;
 
 /// The origin: channels, their store, and a server in front. Cheap to clone; clones share everything.
@@ -56,6 +57,7 @@ struct Inner {
     tasks: watch::Sender<usize>,
     /// Pushes so far: the next one's number.
     pushed: AtomicU64,
+    observed: Arc<Observed>,
 }
 
 impl Origin {
@@ -84,15 +86,28 @@ impl Origin {
             blocked: Arc::default(),
             tasks: watch::Sender::new(0),
             pushed: AtomicU64::new(0),
+            observed: Arc::default(),
         })))
     }
 
-    /// The routes, for use inside another server. [`Origin::save`] and [`Origin::sweep`] are the caller's then.
+    /// The routes, for use inside another server. [`Origin::save`] and [`Origin::sweep`] are the caller's then. What
+    /// operators ask for is among them, unless [`Config::admin_listen`] names a place of its own for that.
     pub fn router(&self) -> Router {
+        let admin = match self.0.config.admin_listen {
+            Some(_) => Router::new(),
+            None => channels::routes(),
+        };
+        self.finish(admin.merge(self.media_routes()))
+    }
+
+    /// The routes for operators alone: metrics, probes and channels.
+    pub fn admin_router(&self) -> Router {
+        self.finish(channels::routes())
+    }
+
+    fn media_routes(&self) -> Router<Self> {
         Router::new()
-            .route("/healthz", get(async || text("ok\n".to_owned(), "text/plain")))
             .route("/time", get(live::time))
-            .route("/channels", get(channels::channels))
             .route("/ingest/{channel}/{*rest}", any(push::push))
             .route("/live/{channel}/index.m3u8", get(live::multivariant))
             .route("/live/{channel}/manifest.mpd", get(manifest::by_time))
@@ -102,6 +117,11 @@ impl Origin {
             .route("/live/{channel}/{track}/index.m3u8", get(playlist::playlist))
             .route("/live/{channel}/{track}/iframes.m3u8", get(live::iframes))
             .route("/live/{channel}/{track}/{object}", get(segment::media))
+    }
+
+    /// What all routes have in common.
+    fn finish(&self, routes: Router<Self>) -> Router {
+        routes
             .fallback(async |request: Request| Error::UnknownPath {
                 path: request.uri().path().to_owned(),
             })
@@ -109,6 +129,7 @@ impl Origin {
                 method: request.method().to_string(),
                 allowed: "GET, HEAD",
             })
+            .layer(Counting(Arc::clone(&self.0.observed)))
             .with_state(self.clone())
     }
 
@@ -116,7 +137,7 @@ impl Origin {
     /// [`Config::tls`] says so.
     ///
     /// # Errors
-    /// [`Error::Config`] when certificate or key cannot be used, [`Error::Store`] when the state cannot be saved.
+    /// [`Error::Config`] when certificate, key or [`Config::admin_listen`] cannot be used, [`Error::Store`] when the state cannot be saved.
     pub async fn serve(
         self,
         listener: TcpListener,
@@ -138,6 +159,10 @@ impl Origin {
             })?),
             None => None,
         };
+        let admin = match self.0.config.admin_listen {
+            Some(address) => Some(self.bind_admin(address).await?),
+            None => None,
+        };
         let (stop, mut stopped) = watch::channel(());
         let keeper = tokio::spawn({
             let origin = self.clone();
@@ -154,15 +179,46 @@ impl Origin {
                 }
             }
         });
+        let shutdown = {
+            let origin = self.clone();
+            async move {
+                shutdown.await;
+                origin.0.observed.drain();
+            }
+        };
+        let mut done = stop.subscribe();
+        let admin = admin.map(|listener| {
+            let served = serve(listener, self.admin_router(), bounds, async move {
+                // Whoever asks learns of the stop until the last request has ended.
+                let _ = done.changed().await;
+            });
+            tokio::spawn(served)
+        });
         match tls {
             Some(tls) => serve_tls(listener, tls, self.router(), bounds, shutdown).await,
             None => serve(listener, self.router(), bounds, shutdown).await,
         }
         drop(stop);
+        if let Some(admin) = admin
+            && let Err(error) = admin.await
+        {
+            tracing::error!(%error, "the listener for operators failed");
+        }
         if let Err(error) = keeper.await {
             tracing::error!(%error, "the keeper of the store failed");
         }
         self.close().await
+    }
+
+    async fn bind_admin(&self, address: SocketAddr) -> Result<TcpListener, Error> {
+        let refused = |error: std::io::Error| Error::Config {
+            key: "admin_listen",
+            reason: format!("{address}: {error}: stop what listens there or name another address"),
+        };
+        let listener = TcpListener::bind(address).await.map_err(refused)?;
+        let admin = listener.local_addr().map_err(refused)?;
+        tracing::info!(%admin, "metrics, probes and channels are served here alone");
+        Ok(listener)
     }
 
     /// Lets pushes under way end, within `limits.drain_s`; lists what was cut off, for its sender may never say

@@ -55,7 +55,7 @@ pub(super) async fn push(
         let _counted = counted;
         let taken = origin.take(&push, &channel, &rest, &mut body).await;
         if let Err(error) = &taken {
-            tracing::warn!(channel, object = rest, status = error.status().as_u16(), %error, "push refused");
+            origin.refused(&channel, &rest, error);
             if !matches!(error, Error::BrokenBody { .. }) {
                 origin.drain(body).await;
             }
@@ -89,6 +89,19 @@ impl Drop for Counted {
 }
 
 impl Origin {
+    /// Tells of a refused push: in the log, in the metrics, and where the channel is shown.
+    fn refused(&self, channel: &str, object: &str, error: &Error) {
+        let track = ObjectName::parse(object).map(|name| name.track);
+        let (reason, status) = (error.slug(), error.status().as_u16());
+        let track = track.as_deref();
+        tracing::warn!(channel, track, object, reason, status, %error, "push refused");
+        let observed = &self.0.observed;
+        observed.refused(error);
+        observed.problem(channel, object, error, self.0.clock.now(), |channel| {
+            self.cell(channel).is_ok()
+        });
+    }
+
     /// Takes one pushed object.
     async fn take(&self, push: &Push, channel: &str, rest: &str, body: &mut Body) -> Result<(), Error> {
         let Ok(_slot) = self.0.pushes.try_acquire() else {
@@ -325,6 +338,7 @@ impl Origin {
             match tokio::time::timeout(self.0.config.body_idle(), body.frame()).await {
                 Ok(Some(Ok(frame))) => {
                     if let Ok(data) = frame.into_data() {
+                        self.0.observed.received(data.len());
                         return Ok(Some(data));
                     }
                 }
@@ -363,7 +377,7 @@ impl Inner {
 
 fn tell_switch(channel: &str, track: &str, done: &Committed) {
     if let Some(source) = &done.switched_to {
-        tracing::warn!(channel, track, %source, "another encoder leads the track");
+        tracing::warn!(channel, track, %source, reason = "source-switch", "another encoder leads the track");
     }
 }
 

@@ -1,0 +1,105 @@
+//! Channels as JSON, for operators' programs.
+
+use serde_json::{Value, json};
+
+use super::{Problem, Shown};
+use crate::media::{Entry, Epoch, Snapshot, TrackView};
+use crate::time::UnixMillis;
+
+/// A channel in the list of all.
+pub(crate) fn summary(shown: &Shown<'_>, now: UnixMillis) -> Value {
+    let Shown { snapshot, blocked } = shown;
+    json!({
+        "channel": snapshot.channel,
+        "state": state(snapshot),
+        "began_ms": snapshot.began,
+        "updated_ms": snapshot.updated,
+        "blocked_players": blocked,
+        "tracks": snapshot.tracks.iter().map(|view| track(snapshot, view, now)).collect::<Vec<_>>(),
+    })
+}
+
+/// All that there is to say of one channel.
+pub(crate) fn detail(shown: &Shown<'_>, problems: &[Problem], now: UnixMillis) -> Value {
+    let mut value = summary(shown, now);
+    let snapshot = shown.snapshot;
+    let epoch = |epoch: &Epoch| {
+        json!({
+            "ordinal": epoch.ordinal,
+            "id": epoch.id,
+            "anchor_ms": epoch.anchor,
+            "opened_ms": epoch.opened,
+        })
+    };
+    if let Value::Object(fields) = &mut value {
+        fields.insert("window_s".to_owned(), snapshot.window_s.into());
+        fields.insert(
+            "target_duration_s".to_owned(),
+            snapshot.grid.map(|grid| grid.target_duration_s).into(),
+        );
+        fields.insert(
+            "part_target_ms".to_owned(),
+            snapshot.grid.and_then(|grid| grid.part_target_ms).into(),
+        );
+        fields.insert("epochs".to_owned(), snapshot.epochs.iter().map(epoch).collect());
+        fields.insert("events".to_owned(), snapshot.events.len().into());
+        fields.insert("problems".to_owned(), json!(problems));
+    }
+    value
+}
+
+pub(super) fn state(snapshot: &Snapshot) -> &'static str {
+    if snapshot.ended {
+        "ended"
+    } else if snapshot
+        .tracks
+        .iter()
+        .all(|track| track.entries.is_empty() && track.open.is_none())
+    {
+        "starting"
+    } else {
+        "live"
+    }
+}
+
+fn track(snapshot: &Snapshot, view: &TrackView, now: UnixMillis) -> Value {
+    let counts = view.counts;
+    let age = (!view.ended && !snapshot.ended)
+        .then(|| live_edge(snapshot, view))
+        .flatten()
+        .map(|edge| now.0.saturating_sub(edge.0));
+    json!({
+        "name": view.name,
+        "kind": view.init().map(|init| init.kind),
+        "codec": view.init().map(|init| init.codec.clone()),
+        "ended": view.ended,
+        "source": view.source.as_deref(),
+        "segments": view.entries.iter().filter(|entry| entry.segment().is_some()).count(),
+        "media_sequence": view.entries.first().map(|entry| entry.sequence().0),
+        "last_end_ms": view.entries.last().map(|entry| UnixMillis(0).plus_nanos(entry.end())),
+        "live_edge_ms": live_edge(snapshot, view),
+        "live_edge_age_ms": age,
+        "peak_bitrate": view.peak_bitrate,
+        "average_bitrate": view.average_bitrate,
+        "counts": {
+            "segments": counts.segments,
+            "parts": counts.parts,
+            "gaps": counts.gaps,
+            "duplicates": counts.duplicates,
+            "standby": counts.standby,
+            "switches": counts.switches,
+            "bytes": counts.bytes,
+        },
+    })
+}
+
+/// The wall time of the newest media of a track: the end of its last part, or of its last segment.
+pub(super) fn live_edge(snapshot: &Snapshot, view: &TrackView) -> Option<UnixMillis> {
+    let listed = view.entries.last().map(Entry::end);
+    let coming = view.open.as_deref().and_then(|open| {
+        let epoch = snapshot.epochs.iter().find(|epoch| epoch.ordinal == open.epoch)?;
+        let timescale = view.init_of(open.init)?.timescale;
+        (open.duration > 0).then(|| epoch.wall(open.start.saturating_add(open.duration), timescale))
+    });
+    listed.max(coming).map(|nanos| UnixMillis(0).plus_nanos(nanos))
+}
