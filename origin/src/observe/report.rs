@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Problem, Shown};
-use crate::media::{Entry, Epoch, Snapshot, TrackView};
+use crate::media::{Entry, Epoch, Snapshot, SourceView, TrackView};
 use crate::time::UnixMillis;
 
 /// A channel in the list of all.
@@ -73,7 +73,7 @@ fn track(snapshot: &Snapshot, view: &TrackView, now: UnixMillis) -> Value {
         "kind": view.init().map(|init| init.kind),
         "codec": view.init().map(|init| init.codec.clone()),
         "ended": view.ended,
-        "source": view.source.as_deref(),
+        "sources": view.sources.iter().map(source).collect::<Vec<_>>(),
         "segments": view.entries.iter().filter(|entry| entry.segment().is_some()).count(),
         "media_sequence": view.entries.first().map(|entry| entry.sequence().0),
         "last_end_ms": view.entries.last().map(|entry| UnixMillis(0).plus_nanos(entry.end())),
@@ -90,6 +90,15 @@ fn track(snapshot: &Snapshot, view: &TrackView, now: UnixMillis) -> Value {
             "switches": counts.switches,
             "bytes": counts.bytes,
         },
+    })
+}
+
+fn source(source: &SourceView) -> Value {
+    json!({
+        "name": &*source.name,
+        "leads": source.leads,
+        "faulty": source.faulty,
+        "heard_ms": source.heard,
     })
 }
 
