@@ -78,7 +78,10 @@ async fn measure(name: &str, ours: bool) {
     let mut times = std::mem::take(&mut *times.lock().unwrap());
     times.sort();
     let at = |share: f64| times.get((share * (times.len() - 1) as f64) as usize).unwrap();
-    let stalled = times.iter().filter(|time| **time >= Duration::from_millis(35)).count();
+    let stalled = times
+        .iter()
+        .filter(|time| **time >= Duration::from_millis(35))
+        .count();
     println!(
         "{name:>8}: {stalled} of {} pushes stalled for 35 ms or more; median {:?}, p90 {:?}, longest {:?}",
         times.len(),

@@ -3,8 +3,8 @@
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{body::Body, extract::ConnectInfo};
-use hyper::{Method, Request, body::Incoming};
-use hyper_util::{rt::TokioIo, server::graceful::Watcher, service::TowerToHyperService};
+use hyper::{Method, Request, body::Incoming, service::service_fn};
+use hyper_util::{rt::TokioIo, server::graceful::Watcher};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::TcpStream,
@@ -68,25 +68,24 @@ impl Connection {
     {
         let limits = self.server.limits;
         let stream = Impatient::new(stream, limits.header_time, limits.write_time);
-        let service = self
-            .server
-            .router
-            .clone()
-            .map_request(move |request: Request<Incoming>| {
-                let brings = matches!(*request.method(), Method::PUT | Method::POST);
-                let mut request = request.map(|body| match brings {
-                    true => Body::new(receiving.count(body)),
-                    false => Body::new(body),
-                });
-                let extensions = request.extensions_mut();
-                extensions.insert(ConnectInfo(peer.address));
-                extensions.insert(peer.clone());
-                request
+        let router = self.server.router.clone();
+        // Counted in the call itself and not in the future that it gives: hyper looks for the body before it first
+        // polls that.
+        let service = service_fn(move |request: Request<Incoming>| {
+            let brings = matches!(*request.method(), Method::PUT | Method::POST);
+            let mut request = request.map(|body| match brings {
+                true => Body::new(receiving.count(body)),
+                false => Body::new(body),
             });
+            let extensions = request.extensions_mut();
+            extensions.insert(ConnectInfo(peer.address));
+            extensions.insert(peer.clone());
+            router.clone().oneshot(request)
+        });
         let connection = self
             .server
             .builder
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
+            .serve_connection(TokioIo::new(stream), service)
             .into_owned();
         if let Err(error) = self.watcher.watch(connection).await {
             // Peers that go away or speak nonsense: their business, of interest in detail only.
