@@ -182,6 +182,9 @@ impl Error {
             Self::BadMedia(cmaf::Error::Muxed { .. } | cmaf::Error::UnknownCodec { .. }) => {
                 StatusCode::UNSUPPORTED_MEDIA_TYPE
             }
+            Self::BadMedia(cmaf::Error::TooLarge { name, .. }) if name.is_usual() => {
+                StatusCode::PAYLOAD_TOO_LARGE
+            }
             Self::ChannelName { .. }
             | Self::BadMedia(_)
             | Self::BrokenBody { .. }
@@ -231,6 +234,7 @@ impl Error {
             Self::BadMedia(cmaf::Error::Muxed { .. } | cmaf::Error::UnknownCodec { .. }) => {
                 "unsupported-media"
             }
+            Self::BadMedia(cmaf::Error::TooLarge { name, .. }) if name.is_usual() => "body-too-large",
             Self::BadMedia(_) => "bad-media",
             Self::NoInit { .. } => "no-init",
             Self::Unsupported { .. } => "unsupported-media",
@@ -263,6 +267,9 @@ impl Error {
             Self::ChannelStarting { .. } => "The channel is starting.",
             Self::BadMedia(cmaf::Error::Muxed { .. } | cmaf::Error::UnknownCodec { .. }) => {
                 "The media is not supported."
+            }
+            Self::BadMedia(cmaf::Error::TooLarge { name, .. }) if name.is_usual() => {
+                "A limit of this origin was met."
             }
             Self::BadMedia(_) => "The body is not valid CMAF.",
             Self::NoInit { .. } => "The track has no init segment yet.",

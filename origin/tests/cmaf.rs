@@ -1,5 +1,7 @@
 //! The box reader against any split, any cut and any flip.
 
+#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
 mod support;
 
 use proptest::prelude::*;
@@ -315,9 +317,9 @@ fn the_samples_of_an_event_track_hold_messages() {
     );
     let none = boxed(b"emeb", &[]);
     let samples = [(3_600, none.as_slice()), (7_200, &message), (1, b"")];
-    let init = Init::parse(&event_init(b"evte", &[])).unwrap();
+    let described = Init::parse(&event_init(b"evte", &[])).unwrap();
     let found = chunks_of(&sized_chunk(1, 90_000, &samples));
-    let [event] = &track_events(&found[0], &init)[..] else {
+    let [event] = &track_events(&found[0], &described)[..] else {
         panic!("one message");
     };
     assert_eq!(
@@ -330,16 +332,16 @@ fn the_samples_of_an_event_track_hold_messages() {
     );
 
     let uri = boxed(b"uri ", &[&[0; 4], &text("urn:scte:scte35:2013:bin")]);
-    let init = Init::parse(&event_init(b"urim", &uri)).unwrap();
+    let described = Init::parse(&event_init(b"urim", &uri)).unwrap();
     let found = chunks_of(&sized_chunk(1, 0, &[(10, b"\xfc\x30"), (20, b"")]));
-    let [event] = &track_events(&found[0], &init)[..] else {
+    let [event] = &track_events(&found[0], &described)[..] else {
         panic!("one message, and an empty sample");
     };
     assert_eq!(
         (event.scheme.as_str(), event.start),
         ("urn:scte:scte35:2013:bin", EventStart::At(0))
     );
-    let video = Init::parse(&support::init(VIDEO)).unwrap();
+    let video = Init::parse(&init(VIDEO)).unwrap();
     assert!(track_events(&found[0], &video).is_empty());
 }
 
@@ -395,7 +397,7 @@ fn a_time_of_32_bits_that_came_round_is_written_with_64() {
         (found.data_at, found.first_sample_end(0))
     );
     assert!(again.bytes[..again.first_sample_end(0).unwrap()].ends_with(b"one"));
-    let init = Init::parse(&support::init(VIDEO)).unwrap();
+    let init = Init::parse(&init(VIDEO)).unwrap();
     let samples: Vec<_> = Samples::of(&again, &init)
         .map(|sample| again.bytes[sample.bytes].to_vec())
         .collect();
@@ -442,7 +444,8 @@ fn a_muxed_object_is_taken_apart_and_reads_as_tracks_of_their_own() {
         .map(|lane| (lane.suffix.as_str(), lane.track_id))
         .collect();
     assert_eq!(names, [("v", 1), ("a", 2)]);
-    let expected: [(Kind, &[(u64, &[&[u8]])]); 2] = [
+    type Media<'m> = &'m [(u64, &'m [&'m [u8]])];
+    let expected: [(Kind, Media<'_>); 2] = [
         (
             Kind::Video,
             &[(90_000, &[b"v-one", b"v-2"]), (97_200, &[b"v-three"])],

@@ -433,3 +433,175 @@ async fn after_a_long_silence_no_track_is_missing_while_the_first_is_back() {
         assert!(read.segments.len() <= 32, "{}", read.segments.len());
     }
 }
+
+/// The kind of a refusal: its status and the last part of its type.
+#[expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+fn refusal(status: StatusCode, text: &str) -> (u16, String) {
+    let problem: serde_json::Value = serde_json::from_str(text).unwrap();
+    let kind = problem["type"].as_str().unwrap().rsplit(':').next().unwrap();
+    (status.as_u16(), kind.to_owned())
+}
+
+#[tokio::test]
+async fn each_bad_object_has_its_own_refusal_and_the_track_goes_on() {
+    let world = World::new().await;
+    let time = FIRST * VIDEO_SEGMENT;
+    let early = world.put("/ingest/demo/video/0.m4s", video(time, 48)).await;
+    assert_eq!(refusal(early.0, &early.1), (412, "no-init".into()));
+    world.begin("demo").await;
+    world.slot("demo", FIRST).await;
+    let next = time + VIDEO_SEGMENT;
+    let small = chunk(next, 1, true);
+    let media = small.windows(4).position(|name| name == b"mdat").unwrap() - 4;
+    let huge = [&small[..media], &[0x80, 0, 0, 0], b"mdat"].concat();
+    let huge_header = [[0x80, 0, 0, 0].as_slice(), b"moov"].concat();
+    for (what, body, wanted) in [
+        ("no key frame", chunk(next, 48, false), (400, "bad-media")),
+        ("no time", chunk(next, 0, true), (400, "bad-media")),
+        (
+            "a time that goes back",
+            [chunk(next, 24, true), chunk(next, 24, false)].concat(),
+            (400, "bad-media"),
+        ),
+        (
+            "a hole of a minute",
+            [chunk(next, 24, true), chunk(next + 60 * 90_000, 24, false)].concat(),
+            (400, "bad-media"),
+        ),
+        ("a box of 2 GB", huge_header, (413, "body-too-large")),
+        ("media of 2 GB", huge, (413, "body-too-large")),
+        ("blanks", vec![b' '; 8_192], (415, "unsupported-media")),
+        (
+            "no box",
+            b"hello, world, how are you?".to_vec(),
+            (400, "bad-media"),
+        ),
+        (
+            "half a box",
+            chunk(next, 48, true)[..200].to_vec(),
+            (400, "bad-media"),
+        ),
+        ("no media", boxed(b"mdat", &[&[0; 64]]), (400, "bad-media")),
+    ] {
+        let (status, text) = world.put("/ingest/demo/video/7.m4s", body).await;
+        let (status, kind) = refusal(status, &text);
+        assert_eq!((status, kind.as_str()), wanted, "{what}: {text}");
+    }
+    for slot in FIRST + 1..FIRST + 5 {
+        world.slot("demo", slot).await;
+    }
+    let read = read_playlist(&world.text("/live/demo/video/index.m3u8").await);
+    assert!(read.segments.len() >= 4, "{}", read.segments.len());
+}
+
+#[tokio::test]
+async fn a_body_that_would_be_2_gb_is_refused_long_before_that() {
+    let world = World::new().await;
+    world.begin("demo").await;
+    let given = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
+    let counted = given.clone();
+    // Boxes of nothing, for ever.
+    let piece = bytes::Bytes::from(boxed(b"free", &[&vec![0; (1 << 20) - 8]]));
+    let endless = futures_util::stream::repeat_with(move || {
+        counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Ok::<_, std::io::Error>(piece.clone())
+    });
+    let (status, text) = world
+        .put("/ingest/demo/video/1.m4s", Body::from_stream(endless))
+        .await;
+    assert_eq!(refusal(status, &text), (413, "body-too-large".into()));
+    let given = given.load(std::sync::atomic::Ordering::Relaxed);
+    assert!(given < 200, "{given} MiB were taken of it");
+}
+
+#[tokio::test]
+async fn boxes_that_are_not_known_pass_through() {
+    let world = World::new().await;
+    world.begin("demo").await;
+    let time = FIRST * VIDEO_SEGMENT;
+    let odd = |name: &[u8; 4]| boxed(name, &[b"whatever this is"]);
+    let body = [
+        styp(false),
+        odd(b"uuid"),
+        odd(b"abcd"),
+        chunk(time, 24, true),
+        odd(b"\xa9xyz"),
+        chunk(time + 24 * 3_600, 24, false),
+    ]
+    .concat();
+    world
+        .must_put(&format!("/ingest/demo/video/{FIRST}.m4s"), body.clone())
+        .await;
+    world.origin.close().await.unwrap();
+    let (status, _, served) = world.get(&format!("/live/demo/video/0-{time}.m4s"), &[]).await;
+    assert_eq!((status, served == body), (StatusCode::OK, true));
+}
+
+#[tokio::test]
+async fn another_timescale_is_a_discontinuity_on_every_rendition() {
+    let world = World::new().await;
+    world.begin("demo").await;
+    for slot in FIRST..FIRST + 3 {
+        world.slot("demo", slot).await;
+    }
+    let other = Sketch {
+        timescale: 45_000,
+        sample: 1_800,
+        ..VIDEO
+    };
+    world.must_put("/ingest/demo/video/init.mp4", init(other)).await;
+    for slot in FIRST + 3..FIRST + 6 {
+        let time = slot * VIDEO_SEGMENT / 2;
+        let body = [styp(false), chunk(time, 48, true)].concat();
+        world
+            .must_put(&format!("/ingest/demo/video/{slot}.m4s"), body)
+            .await;
+        world
+            .must_put(
+                &format!("/ingest/demo/audio/{slot}.m4s"),
+                audio(slot * AUDIO_SEGMENT, 90),
+            )
+            .await;
+        world.clock.set(UnixMillis(((slot + 1) * 1_920) as i64));
+    }
+    world.origin.close().await.unwrap();
+    for track in ["video", "audio"] {
+        let read = read_playlist(&world.text(&format!("/live/demo/{track}/index.m3u8")).await);
+        let breaks: Vec<u64> = read
+            .segments
+            .iter()
+            .zip(read.media_sequence..)
+            .filter(|(segment, _)| segment.discontinuity)
+            .map(|(_, sequence)| sequence)
+            .collect();
+        assert_eq!(breaks, [FIRST + 3], "{track}");
+        assert_eq!(read.segments.len(), 6, "{track}");
+    }
+}
+
+#[tokio::test]
+async fn a_hundred_channels_at_once_are_all_served() {
+    let world = World::new().await;
+    let one = async |index: usize| {
+        let channel = format!("channel-{index}");
+        world.begin(&channel).await;
+        for slot in FIRST..FIRST + 3 {
+            let path = |track| format!("/ingest/{channel}/{track}/{slot}.m4s");
+            world
+                .must_put(&path("video"), video(slot * VIDEO_SEGMENT, 48))
+                .await;
+            world
+                .must_put(&path("audio"), audio(slot * AUDIO_SEGMENT, 90))
+                .await;
+        }
+    };
+    futures_util::future::join_all((0..100).map(one)).await;
+    world.clock.set(UnixMillis(NOON + 6_000));
+    for index in 0..100 {
+        for track in ["video", "audio"] {
+            let path = format!("/live/channel-{index}/{track}/index.m3u8");
+            let read = read_playlist(&world.text(&path).await);
+            assert_eq!(read.segments.len(), 3, "{path}");
+        }
+    }
+}

@@ -329,7 +329,7 @@ async fn a_sender_learns_what_it_did_wrong() {
         status("/ingest/a/video/1.m4s", video(0, 8)).await.0,
         StatusCode::PRECONDITION_FAILED
     );
-    let (code, text) = status("/ingest/a/main/init.mp4", init_of(VIDEO, 2)).await;
+    let (code, text) = status("/ingest/a/main/init.mp4", b"FLV\x01\x05".to_vec()).await;
     assert_eq!(code, StatusCode::UNSUPPORTED_MEDIA_TYPE, "{text}");
     assert_eq!(
         status("/ingest/a/video/init.mp4", Vec::new()).await.0,

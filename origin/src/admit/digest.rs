@@ -163,7 +163,6 @@ mod tests {
     }
 
     /// An answer as RFC 7616 §3.4.1 makes it, written out by hand.
-    #[expect(clippy::unwrap_used, reason = "the tests' own text")]
     fn answer(nonce: &str, algorithm: Algorithm, password: &str) -> Params {
         let first = algorithm.of(&format!("Mufasa:selvedge:{password}"));
         let second = algorithm.of("PUT:/ingest/a/v/init.mp4");

@@ -9,7 +9,6 @@ use super::*;
 
 const NOW: UnixMillis = UnixMillis(1_795_262_400_000);
 
-#[expect(clippy::unwrap_used, reason = "the tests' own text")]
 fn gate(text: &str) -> Gate {
     #[derive(serde::Deserialize)]
     struct File {
@@ -32,7 +31,6 @@ fn key() -> Jwk {
 }
 
 /// A push of the channel `news` from 192.0.2.1 with these header fields.
-#[expect(clippy::unwrap_used, reason = "the tests' own text")]
 fn push(gate: &Gate, path: &str, fields: &[(&'static str, &str)]) -> Result<Terms, Refused> {
     let mut headers = HeaderMap::new();
     for (name, value) in fields {

@@ -232,7 +232,11 @@ impl Demuxer {
             if &traf.name != b"traf" {
                 continue;
             }
-            let (track, fragment, samples) = self.fragment(&traf, moof.start, &mut position, &sequence)?;
+            let Taken {
+                track,
+                moof: fragment,
+                samples,
+            } = self.fragment(&traf, moof.start, &mut position, &sequence)?;
             let Some(lane) = self.lanes.iter().position(|lane| lane.track_id == track) else {
                 return Err(traf.error("no init segment describes its track"));
             };
@@ -257,7 +261,7 @@ impl Demuxer {
         moof_at: usize,
         position: &mut usize,
         sequence: &[u8],
-    ) -> Result<(u32, Vec<u8>, Vec<Range<usize>>), Error> {
+    ) -> Result<Taken, Error> {
         let Some(tfhd) = traf.child(8, b"tfhd")? else {
             return Err(traf.error("it has no track fragment header (tfhd)"));
         };
@@ -340,7 +344,66 @@ impl Demuxer {
             return Err(traf.error("its samples are encrypted with auxiliary information outside of 'senc'"));
         }
         let (written, _) = write(first.len() + 8, senc_at)?;
-        Ok((track, written, samples))
+        Ok(Taken {
+            track,
+            moof: written,
+            samples,
+        })
+    }
+}
+
+/// A track fragment on its own.
+struct Taken {
+    track: u32,
+    moof: Vec<u8>,
+    /// Where its samples stand in the demultiplexer's buffer, run by run.
+    samples: Vec<Range<usize>>,
+}
+
+/// How many tracks a body holds, as far as its first `moov` or `moof` says.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Tracks {
+    /// Neither has come whole.
+    Unknown,
+    /// One in the `moov`, or none that could be read: as it comes, it is for [`Reader`](super::Reader).
+    One,
+    /// One in the `moof` of a body that began without `moov`.
+    OneWithoutInit,
+    /// Several.
+    Several,
+}
+
+impl Tracks {
+    /// Reads the first boxes of a body.
+    pub fn of(bytes: &[u8]) -> Self {
+        let mut rest = bytes;
+        loop {
+            // What is wrong with a box, its reader tells.
+            let header = match boxes::header(rest, 0) {
+                Ok(Some(header)) => header,
+                Ok(None) => return Self::Unknown,
+                Err(_) => return Self::One,
+            };
+            let size = usize::try_from(header.size).unwrap_or(usize::MAX);
+            if &header.name == b"mdat" || size == 0 {
+                return Self::One;
+            }
+            let Some((bytes, after)) = rest.split_at_checked(size) else {
+                return Self::Unknown;
+            };
+            let found = Box4::new(header, 0, bytes);
+            let count = |name: &[u8; 4]| {
+                let children = found.children(8).map_while(Result::ok);
+                children.filter(|child| &child.name == name).count()
+            };
+            match &header.name {
+                b"moov" if count(b"trak") > 1 => return Self::Several,
+                b"moof" if count(b"traf") > 1 => return Self::Several,
+                b"moov" => return Self::One,
+                b"moof" => return Self::OneWithoutInit,
+                _ => rest = after,
+            }
+        }
     }
 }
 

@@ -13,7 +13,7 @@ mod samples;
 mod unwrap;
 mod write;
 
-pub use demux::{Demuxer, Lane, Piece};
+pub use demux::{Demuxer, Lane, Piece, Tracks};
 pub use event::{EventMessage, EventStart, MAX_EVENTS, track_events};
 pub use init::{Edit, Init, Kind, Role};
 pub use moof::{Fragment, Prft};
@@ -26,6 +26,16 @@ use std::fmt;
 /// A four-character code.
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub struct FourCc(pub [u8; 4]);
+
+impl FourCc {
+    /// Whether it names a box that senders put at the top of a body: the size of any other may be mere text.
+    pub(crate) fn is_usual(self) -> bool {
+        matches!(
+            &self.0,
+            b"ftyp" | b"styp" | b"moov" | b"moof" | b"mdat" | b"sidx" | b"emsg" | b"prft" | b"free" | b"skip"
+        )
+    }
+}
 
 impl fmt::Display for FourCc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -69,9 +69,12 @@ pub(super) struct Defaults {
 /// The runs of one track fragment, before it is known where their bytes are.
 #[derive(Debug, Default)]
 struct Runs {
-    /// For each run its data offset, and sizes, times and durations of its samples.
-    runs: Vec<(Option<i32>, Vec<(u32, i64, u64)>)>,
+    /// For each run its data offset, and its samples.
+    runs: Vec<(Option<i32>, Vec<Unplaced>)>,
 }
+
+/// Size, presentation time and duration of a sample.
+type Unplaced = (u32, i64, u64);
 
 impl Runs {
     fn read(moof: &Box4<'_>, track: u32, mut defaults: Defaults, start: u64) -> Option<Self> {

@@ -10,6 +10,7 @@ mod sniff;
 use std::sync::Arc;
 
 use crate::Error;
+use crate::admit::Terms;
 use crate::cmaf::{self, Chunk, Event, FourCc, Init, Kind, Limits, Reader};
 use crate::media::{ClosedSegment, OpenSegment};
 use crate::time::UnixMillis;
@@ -40,6 +41,8 @@ pub struct Body {
     /// Cut at sync samples after this long, in nanoseconds: for bodies that carry more than one segment.
     cut_after: i64,
     segment_limit: u64,
+    /// Where the track's media ends so far, in ticks.
+    edge: Option<u64>,
     received: u64,
     had_media: bool,
     had_init: bool,
@@ -61,6 +64,7 @@ impl Body {
                 Some(_) => cut_after.saturating_mul(LONG_BODY).min(LONG_BODY_NANOS),
             },
             segment_limit: limits.chunk,
+            edge: None,
             received: 0,
             had_media: false,
             had_init: false,
@@ -72,6 +76,13 @@ impl Body {
     pub fn set_init(&mut self, init: Option<Arc<Init>>) {
         if self.init.is_none() || !self.had_media && !self.had_init {
             self.init = init;
+        }
+    }
+
+    /// Says where the track's media ended before this body: what times of 32 bits are counted from.
+    pub fn set_edge(&mut self, edge: Option<u64>) {
+        if !self.had_media {
+            self.edge = edge;
         }
     }
 
@@ -111,6 +122,22 @@ impl Body {
             .flatten()
     }
 
+    /// Bytes held of what is not complete.
+    pub fn held(&self) -> usize {
+        self.reader.held()
+    }
+
+    /// Checks the segment that is coming in against what its sender may push.
+    ///
+    /// # Errors
+    /// [`Error::OverTerms`].
+    pub fn check(&self, terms: &Terms) -> Result<(), Error> {
+        match &self.open {
+            Some(open) => terms.check_rate(open.length(), open.span()),
+            None => Ok(()),
+        }
+    }
+
     /// Bytes that have come.
     pub fn received(&self) -> u64 {
         self.received
@@ -132,7 +159,10 @@ impl Body {
                     self.had_init = true;
                     steps.push(Step::Init(init));
                 }
-                Event::Chunk(chunk) => self.chunk(&chunk, now, steps)?,
+                Event::Chunk(mut chunk) => {
+                    self.complete(&mut chunk)?;
+                    self.chunk(&chunk, now, steps)?;
+                }
                 Event::End => {
                     self.close(true, steps);
                     // ffmpeg's mp4 muxer and Shaka write an index at the end of every file; only a lone one is
@@ -143,6 +173,23 @@ impl Body {
                 }
             }
         }
+        Ok(())
+    }
+
+    /// Adds to a chunk what its bytes alone do not say.
+    fn complete(&mut self, chunk: &mut Chunk) -> Result<(), Error> {
+        let Some(init) = &self.init else {
+            return Ok(());
+        };
+        if chunk.fragment.narrow
+            && let Some(edge) = self.edge
+        {
+            let time = cmaf::unwrap(chunk.fragment.decode_time, edge, init.timescale);
+            chunk.set_time(time)?;
+        }
+        let duration = chunk.fragment.duration(init.default_duration);
+        self.edge = Some(chunk.fragment.decode_time.saturating_add(duration));
+        chunk.events.extend(cmaf::track_events(chunk, init));
         Ok(())
     }
 

@@ -152,7 +152,7 @@ mod tests {
             let object: Vec<u8> = (0..240).map(|index| index as u8).collect();
             pieces.extend((0..240).step_by(24).map(|first| (first, 24)));
             let count = pieces.len() as u64;
-            pieces.sort_by_key(|(first, length)| (*first as u64 * 31 + *length as u64 * 17) ^ seed % count);
+            pieces.sort_by_key(|(first, length)| (*first as u64 * 31 + *length as u64 * 17) ^ (seed % count));
             let (mut assembly, mut out) = (Assembly::default(), Vec::new());
             for (first, length) in pieces {
                 let end = (first + length).min(object.len());

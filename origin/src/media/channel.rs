@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::event::Events;
 use super::place::{Placing, segment_name};
 use super::segment::{ClosedSegment, Entry};
 use super::snapshot::{Counts, Snapshot, TrackView};
@@ -83,6 +84,7 @@ pub struct Channel {
     pub(super) ended: Option<UnixMillis>,
     pub(super) updated: UnixMillis,
     pub(super) began: Option<UnixMillis>,
+    pub(super) events: Events,
     /// When media came again after a silence as long as the window.
     pub(super) resumed: UnixMillis,
 }
@@ -100,6 +102,7 @@ impl Channel {
             ended: None,
             updated: UnixMillis(0),
             began: None,
+            events: Events::default(),
             resumed: UnixMillis(0),
         }
     }
@@ -192,12 +195,14 @@ impl Channel {
         };
         state.hear(push, segment.slate, now);
         if let Some(tail) = state.tail.as_mut().filter(|tail| tail.is_of(segment)) {
+            let ordinal = tail.epoch;
             if tail.feed(push, segment, now) == Fed::Switched {
                 state.counts.switches += 1;
                 done.switched_to = Some(Arc::clone(&push.source));
             }
             state.follow_tail();
             self.updated = now;
+            self.announce(ordinal, &segment.events);
             return done;
         }
         if let Some(tail) = &state.tail {
@@ -228,6 +233,7 @@ impl Channel {
         let state = self.tracks.entry(track.to_owned()).or_default();
         state.hear(push, segment.slate || !segment.whole, now);
         if let Some(tail) = state.tail.as_mut().filter(|tail| tail.is_of(&segment)) {
+            let (ordinal, announced) = (tail.epoch, segment.events.clone());
             let led = tail.lead.is_none_or(|lead| lead == push.id);
             let (is_whole, is_last) = (segment.whole, segment.last);
             let fed = tail.feed(push, &segment, now);
@@ -255,6 +261,7 @@ impl Channel {
             }
             state.follow_tail();
             self.updated = now;
+            self.announce(ordinal, &announced);
             if is_complete {
                 self.finish(track, now, &mut done);
             }
@@ -309,6 +316,7 @@ impl Channel {
             swept.write.extend(done.write);
         }
         let mut is_changed = self.expire_stale(now);
+        is_changed |= self.expire_events(now);
         self.prune_epochs();
         // The sender said goodbye on some tracks, and the others died before they could.
         let silence = now.0.saturating_sub(self.updated.0);
@@ -417,8 +425,8 @@ impl Channel {
             updated: self.updated,
             began: self.began.unwrap_or_default(),
             window_s: self.settings.window_s,
-            events: Vec::new(),
-            events_told: 0,
+            events: self.events.listed(),
+            events_told: self.events.told(),
         }
     }
     /// Takes a whole segment that was not on air while it came in.
@@ -585,6 +593,7 @@ impl Channel {
             self.resumed = now;
         }
         self.updated = now;
+        self.announce(ordinal, &segment.events);
         let Some(state) = self.tracks.get_mut(track) else {
             return;
         };

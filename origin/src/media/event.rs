@@ -1,6 +1,15 @@
 //! What happens in a channel besides its media: splices, and whatever else encoders announce.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use bytes::Bytes;
+
+use super::channel::Channel;
+use super::timeline::Epoch;
+use crate::cmaf::{Chunk, EventMessage};
+use crate::scte35::{self, Action, SpliceInfo};
+use crate::time::{UnixMillis, ticks_to_nanos};
 
 /// An event of a channel, from an `emsg` box (ISO/IEC 23009-1 5.10.3.3) or an event track (ISO/IEC 23001-18).
 ///
@@ -35,3 +44,144 @@ pub enum Splice {
     /// Something else that a splice information section may say.
     Other,
 }
+
+/// An event as a chunk announced it, on its own timeline.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Announced {
+    /// Media time at which it begins, in nanoseconds.
+    start: i64,
+    message: EventMessage,
+}
+
+impl Announced {
+    /// The events of a chunk, given the track's timescale.
+    pub(super) fn of(chunk: &Chunk, timescale: u32) -> impl Iterator<Item = Self> {
+        let presented = ticks_to_nanos(chunk.presented(), timescale);
+        chunk.events.iter().map(move |message| Self {
+            start: message.starts_at(presented),
+            message: message.clone(),
+        })
+    }
+
+    fn place(&self, epoch: &Epoch) -> Event {
+        let message = &self.message;
+        let mut span = message.lasts().filter(|span| *span > 0);
+        let section = scte35::section(&message.scheme, &message.data);
+        let info = section.and_then(|section| SpliceInfo::read(&section).ok());
+        let splice = info.map(|info| {
+            let cue = info.leading();
+            // An encoder need not repeat what the section says.
+            let ticks = cue.and_then(|cue| cue.duration).filter(|ticks| *ticks > 0);
+            let told = ticks.and_then(|ticks| i64::try_from(ticks).ok());
+            span = span.or_else(|| told.map(|ticks| ticks_to_nanos(ticks, SPLICE_TIMESCALE)));
+            match cue.map(|cue| cue.action) {
+                Some(Action::Out) => Splice::Out,
+                Some(Action::In) => Splice::In,
+                _ => Splice::Other,
+            }
+        });
+        Event {
+            scheme: message.scheme.clone(),
+            value: message.value.clone(),
+            id: message.id,
+            epoch: epoch.ordinal,
+            wall: epoch.anchor.as_nanos().saturating_add(self.start),
+            span,
+            message: message.data.clone(),
+            splice,
+        }
+    }
+}
+
+impl Event {
+    /// Whether `other` says nothing that this does not: the same event, of another rendition or encoder.
+    fn covers(&self, other: &Self) -> bool {
+        self.message == other.message
+            && (self.span == other.span || other.span.is_none())
+            && self.wall.abs_diff(other.wall) < SAME_NANOS
+    }
+
+    /// When it is over, in nanoseconds since 1970. A break whose end was not told may last for hours.
+    fn over(&self) -> i64 {
+        let open = if self.splice == Some(Splice::Out) {
+            OPEN_BREAK_NANOS
+        } else {
+            0
+        };
+        self.wall.saturating_add(self.span.unwrap_or(open))
+    }
+}
+
+/// The events of a channel, by what they are known by.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Events {
+    known: BTreeMap<(String, String, u32), Arc<Event>>,
+    /// How often there was something new.
+    told: u64,
+}
+
+impl Events {
+    fn tell(&mut self, event: Event) {
+        let key = (event.scheme.clone(), event.value.clone(), event.id);
+        if self.known.get(&key).is_some_and(|known| known.covers(&event)) {
+            return;
+        }
+        self.told += 1;
+        self.known.insert(key, Arc::new(event));
+        while self.known.len() > MAX_EVENTS {
+            let first = self.known.iter().min_by_key(|(_, event)| event.wall);
+            let Some(key) = first.map(|(key, _)| key.clone()) else {
+                return;
+            };
+            self.known.remove(&key);
+        }
+    }
+
+    /// Drops what was over before `start`, in nanoseconds since 1970; says whether anything was.
+    fn expire(&mut self, start: i64) -> bool {
+        let before = self.known.len();
+        self.known.retain(|_, event| event.over() >= start);
+        self.known.len() != before
+    }
+
+    /// All of them, by the time that they begin.
+    pub(super) fn listed(&self) -> Vec<Arc<Event>> {
+        let mut listed: Vec<_> = self.known.values().cloned().collect();
+        listed.sort_by_key(|event| event.wall);
+        listed
+    }
+
+    /// How many events, and new words on events, there have been.
+    pub(super) fn told(&self) -> u64 {
+        self.told
+    }
+}
+
+impl Channel {
+    /// Takes what a segment on the timeline of that epoch announces.
+    pub(super) fn announce(&mut self, ordinal: u32, announced: &[Announced]) {
+        let Some(epoch) = self.epochs.iter().find(|epoch| epoch.ordinal == ordinal) else {
+            return;
+        };
+        for one in announced {
+            self.events.tell(one.place(epoch));
+        }
+    }
+
+    /// Drops events that no listed segment is touched by any more; says whether there were any.
+    pub(super) fn expire_events(&mut self, now: UnixMillis) -> bool {
+        let first = self.tracks.values().filter_map(|track| track.entries.front());
+        // Without a listed segment the window is all that is known.
+        let window = now.as_nanos() - i64::from(self.settings.window_s) * 1_000_000_000;
+        let start = first.map(|entry| entry.wall()).min().unwrap_or(window);
+        self.events.expire(start)
+    }
+}
+
+/// Ticks a second of SCTE 35.
+const SPLICE_TIMESCALE: u32 = 90_000;
+/// Two encoders' clocks may differ by so much, in nanoseconds.
+const SAME_NANOS: u64 = 500_000_000;
+const OPEN_BREAK_NANOS: i64 = 6 * 3_600_000_000_000;
+/// Events of one channel.
+const MAX_EVENTS: usize = 256;

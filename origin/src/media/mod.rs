@@ -32,7 +32,7 @@ mod timeline;
 mod track;
 
 pub use channel::{Channel, Committed, Settings, Swept, Verdict};
-pub use event::{Event, Splice};
+pub use event::{Announced, Event, Splice};
 pub use segment::{
     BadChunk, ClosedSegment, Entry, Gap, MediaSequence, OpenSegment, Part, Parting, Segment, Span,
 };

@@ -37,6 +37,9 @@ impl Channel {
         let joins_newest = newest.filter(|epoch| joins(epoch, segment, anchor, now));
         let opens = joins_newest.map_or(Placing::Opens(anchor), |epoch| Placing::In(epoch.ordinal));
         let Some(last) = state.last else { return opens };
+        // It stands in ticks of the init segment before this one, which may have counted others.
+        let before = state.inits.iter().find(|init| init.hash == last.init);
+        let last = before.map_or(last, |init| last.rescaled(init.timescale, segment.init.timescale));
         let current = self.epochs.iter().find(|epoch| epoch.ordinal == last.epoch);
         let usual = self
             .grid

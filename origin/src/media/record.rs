@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::channel::{Channel, Settings};
+use super::event::Events;
 use super::segment::Entry;
 use super::timeline::{Epoch, Grid};
 use super::track::{Expired, Measure, Place, Track};
@@ -75,6 +76,7 @@ impl Channel {
             updated: record.updated,
             began: record.began,
             resumed: UnixMillis(0),
+            events: Events::default(),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 
+use super::event::Announced;
 use crate::cmaf::{Chunk, Init, Kind, Prft};
 use crate::time::{UnixMillis, ticks_to_nanos};
 
@@ -266,6 +267,7 @@ pub struct OpenSegment {
     slate: bool,
     spans: Vec<Span>,
     chunks: Vec<Bytes>,
+    events: Vec<Announced>,
     length: u64,
 }
 
@@ -321,6 +323,7 @@ impl OpenSegment {
             slate: false,
             spans: Vec::new(),
             chunks: Vec::new(),
+            events: Vec::new(),
             length: 0,
             init,
         };
@@ -362,6 +365,7 @@ impl OpenSegment {
                 .filter(|_| independent && self.init.kind == Kind::Video)
                 .map_or(0, |end| end as u64),
         });
+        self.events.extend(Announced::of(chunk, self.init.timescale));
         self.length += length;
         self.duration = total;
         self.last |= chunk.last;
@@ -411,6 +415,7 @@ impl OpenSegment {
             whole,
             spans: self.spans,
             chunks: self.chunks,
+            events: self.events,
         }
     }
 
@@ -457,6 +462,8 @@ pub struct ClosedSegment {
     pub spans: Vec<Span>,
     /// The chunks' bytes, as they came.
     pub chunks: Vec<Bytes>,
+    /// What its chunks announce.
+    pub events: Vec<Announced>,
 }
 
 impl ClosedSegment {

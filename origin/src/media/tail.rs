@@ -68,6 +68,7 @@ impl Tail {
             segment: ClosedSegment {
                 spans: Vec::new(),
                 chunks: Vec::new(),
+                events: Vec::new(),
                 duration: 0,
                 whole: false,
                 last: false,

@@ -70,6 +70,25 @@ pub(super) struct Place {
     pub(super) init: u64,
 }
 
+impl Place {
+    /// The same place, counted in ticks of another timescale.
+    pub(super) fn rescaled(self, from: u32, to: u32) -> Self {
+        let scale = |ticks: u64| {
+            let scaled =
+                (u128::from(ticks) * u128::from(to) + u128::from(from / 2)) / u128::from(from.max(1));
+            u64::try_from(scaled).unwrap_or(u64::MAX)
+        };
+        if from == to {
+            return self;
+        }
+        Self {
+            start: scale(self.start),
+            end: scale(self.end),
+            ..self
+        }
+    }
+}
+
 /// An object that no document lists any more.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub(super) struct Expired {
@@ -150,6 +169,12 @@ impl Track {
         let hash = self.sources.get(source).and_then(|state| state.init);
         hash.and_then(|hash| self.inits.iter().find(|init| init.hash == hash))
             .or_else(|| self.init())
+    }
+
+    /// Where its newest media ends, in ticks.
+    pub fn edge(&self) -> Option<u64> {
+        let on_air = self.tail.as_ref().map(|tail| tail.segment.end());
+        on_air.or_else(|| self.last.map(|last| last.end))
     }
 
     /// The segment on air, if that is its name.

@@ -2,15 +2,19 @@
 
 mod answer;
 mod blocked;
+mod bodies;
 mod cell;
 mod channels;
 mod cmsd;
 mod document;
+mod door;
 mod live;
 mod manifest;
+mod muxed;
 mod part;
 mod playlist;
 mod push;
+mod ranges;
 mod segment;
 
 use std::collections::HashMap;
@@ -38,6 +42,8 @@ use crate::store::Store;
 use crate::time::UnixMillis;
 use crate::{Config, Error};
 use cell::Cell;
+use door::Door;
+use ranges::Ranges;
 
 /// The origin: channels, their store, and a server in front. Cheap to clone; clones share everything.
 #[derive(Clone)]
@@ -55,6 +61,10 @@ struct Inner {
     blocked: Arc<AtomicUsize>,
     /// Tasks that take pushes: they outlive their connections.
     tasks: watch::Sender<usize>,
+    /// Who may push what.
+    door: Door,
+    /// Objects that come in several requests.
+    ranges: Ranges,
     /// Pushes so far: the next one's number.
     pushed: AtomicU64,
     observed: Arc<Observed>,
@@ -75,6 +85,7 @@ impl Origin {
             tracing::info!(channel = name, tracks = channel.tracks(), "channel brought back");
             channels.insert(name.clone(), Arc::new(Cell::new(&name, channel, &config.name)));
         }
+        let door = Door::open(&config).await?;
         let pushes = Semaphore::new(config.limits.pushes as usize);
         Ok(Self(Arc::new(Inner {
             config,
@@ -85,6 +96,8 @@ impl Origin {
             pushes,
             blocked: Arc::default(),
             tasks: watch::Sender::new(0),
+            door,
+            ranges: Ranges::default(),
             pushed: AtomicU64::new(0),
             observed: Arc::default(),
         })))
@@ -269,6 +282,8 @@ impl Origin {
     /// Deletes what is past its retention.
     pub async fn sweep(&self) {
         let now = self.0.clock.now();
+        self.0.door.refresh().await;
+        self.0.ranges.sweep(self.0.config.body_idle() / 2);
         for cell in self.cells() {
             let swept = cell.lock().sweep(now);
             if swept.is_changed {

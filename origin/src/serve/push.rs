@@ -3,21 +3,24 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
-use http::header::USER_AGENT;
+use http::header::{CONTENT_RANGE, USER_AGENT};
+use http::request::Parts;
 use http::{Method, StatusCode};
 use http_body_util::BodyExt as _;
 
 use super::cell::Cell;
-use super::{Inner, Named, Origin};
+use super::{Inner, Named, Origin, bodies, door};
 use crate::Error;
-use crate::cmaf::Limits;
+use crate::admit::Terms;
+use crate::cmaf::{Init, Limits};
 use crate::ingest::path::{ObjectName, is_channel_name};
-use crate::ingest::{self, Sniffed, Step};
+use crate::ingest::{self, ContentRange, Pace, Sniffed, Step};
 use crate::media::{Committed, Push};
 
 pub(super) async fn push(
@@ -26,9 +29,7 @@ pub(super) async fn push(
     request: Request,
 ) -> Response {
     match *request.method() {
-        Method::PUT | Method::POST => {}
-        // Senders tidy up after themselves; how long objects stay is the origin's own affair.
-        Method::DELETE => return StatusCode::OK.into_response(),
+        Method::PUT | Method::POST | Method::DELETE => {}
         ref method => {
             let method = method.to_string();
             return Error::Method {
@@ -38,26 +39,55 @@ pub(super) async fn push(
             .into_response();
         }
     }
+    let (head, body) = request.into_parts();
+    let terms = match origin.0.door.judge(&channel, &head, origin.0.clock.now()) {
+        Ok(terms) => Arc::new(terms),
+        Err(error) => {
+            origin.0.observed.refused(&error);
+            // A sender that waits for a word is told at once; one that does not, and has sent little, can read its
+            // answer once that is out of the way. What is more is cut off: some senders hear nothing else.
+            if !door::waits(&head) {
+                origin.drain_briefly(body).await;
+            }
+            return error.into_response();
+        }
+    };
+    // Senders tidy up after themselves; how long objects stay is the origin's own affair.
+    if head.method == Method::DELETE {
+        return StatusCode::OK.into_response();
+    }
     // The raw path: how `Streams(…)` is escaped is read by the name's own rules.
     let prefix = "/ingest/".len();
-    let path = request.uri().path().to_owned();
-    let rest = path
+    let rest = head
+        .uri
+        .path()
         .get(prefix..)
-        .and_then(|rest| rest.split_once('/'))
-        .map_or("", |(_, rest)| rest);
-    let rest = rest.to_owned();
-    let push = origin.0.push_from(&request);
-    let mut body = request.into_body();
+        .and_then(|rest| rest.split_once('/'));
+    let rest = rest.map_or("", |(_, rest)| rest).to_owned();
+    let way = Way {
+        push: origin.0.push_from(&head),
+        channel: channel.as_str().into(),
+        terms,
+    };
     let counted = Counted::new(&origin);
     // In a task of its own: senders that close without waiting for the answer (ffmpeg does) must not cancel
     // what they sent.
     let taken = tokio::spawn(async move {
         let _counted = counted;
-        let taken = origin.take(&push, &channel, &rest, &mut body).await;
+        let (mut body, taken) = match bodies::decoded(&head.headers, body) {
+            Ok(mut body) => {
+                let taken = match head.headers.get(CONTENT_RANGE) {
+                    Some(range) => origin.take_range(&way, &rest, range.as_bytes(), &mut body).await,
+                    None => origin.take(&way, &rest, &mut body).await,
+                };
+                (body, taken)
+            }
+            Err((body, error)) => (body, Err(error)),
+        };
         if let Err(error) = &taken {
             origin.refused(&channel, &rest, error);
-            if !matches!(error, Error::BrokenBody { .. }) {
-                origin.drain(body).await;
+            if !matches!(error, Error::BrokenBody { .. } | Error::SlowBody { .. }) {
+                origin.drain(&mut body).await;
             }
         }
         taken
@@ -69,11 +99,33 @@ pub(super) async fn push(
     }
 }
 
+/// What stays the same on the way of one push.
+#[derive(Clone)]
+pub(super) struct Way {
+    pub(super) push: Push,
+    pub(super) channel: Arc<str>,
+    /// What it may bring.
+    pub(super) terms: Arc<Terms>,
+}
+
+/// The pace of a body, by the clock that no one sets.
+pub(super) struct Paced {
+    pace: Pace,
+    since: tokio::time::Instant,
+}
+
+impl Paced {
+    /// See [`Pace::note`].
+    pub(super) fn note(&mut self, bytes: usize, is_complete: bool) -> Result<(), Error> {
+        self.pace.note(bytes as u64, is_complete, self.since.elapsed())
+    }
+}
+
 /// A push in the count of those under way, for as long as it lives.
-struct Counted(Origin);
+pub(super) struct Counted(Origin);
 
 impl Counted {
-    fn new(origin: &Origin) -> Self {
+    pub(super) fn new(origin: &Origin) -> Self {
         origin.0.tasks.send_modify(|tasks| *tasks += 1);
         Self(origin.clone())
     }
@@ -103,7 +155,8 @@ impl Origin {
     }
 
     /// Takes one pushed object.
-    async fn take(&self, push: &Push, channel: &str, rest: &str, body: &mut Body) -> Result<(), Error> {
+    async fn take(&self, way: &Way, rest: &str, body: &mut Body) -> Result<(), Error> {
+        let channel = &*way.channel;
         let Ok(_slot) = self.0.pushes.try_acquire() else {
             let limit = u64::from(self.0.config.limits.pushes);
             return Err(Error::Limit {
@@ -142,15 +195,88 @@ impl Origin {
         match sniffed {
             Sniffed::Manifest => self.take_manifest(channel, head, body).await,
             Sniffed::Foreign(foreign) => Err(foreign.refusal()),
-            Sniffed::Media => self.take_media(push, channel, &name, head.freeze(), body).await,
+            Sniffed::Media => self.take_media(way, &name, head, body).await,
         }
+    }
+
+    /// Takes one range of an object.
+    async fn take_range(&self, way: &Way, rest: &str, range: &[u8], body: &mut Body) -> Result<(), Error> {
+        let range = ContentRange::parse(&String::from_utf8_lossy(range))?;
+        let limit = self.0.config.limits.segment_bytes;
+        if range.length() > limit {
+            return Err(Error::Limit {
+                what: "the range",
+                limit,
+                key: "limits.segment_bytes",
+            });
+        }
+        let Ok(_slot) = self.0.pushes.try_acquire() else {
+            let limit = u64::from(self.0.config.limits.pushes);
+            return Err(Error::Limit {
+                what: "one more push at a time",
+                limit,
+                key: "limits.pushes",
+            });
+        };
+        let mut bytes = BytesMut::new();
+        let mut pace = self.pace();
+        while let Some(more) = self.next(body, bytes.len() as u64).await? {
+            bytes.extend_from_slice(&more);
+            pace.note(more.len(), false)?;
+            if bytes.len() as u64 > range.length() {
+                break;
+            }
+        }
+        if bytes.len() as u64 != range.length() {
+            return Err(Error::ContentRange {
+                reason: "names another length than the body has",
+            });
+        }
+        let (origin, object) = (self.clone(), rest.to_owned());
+        let begin = |mut whole: Body| {
+            let way = way.clone();
+            let counted = Counted::new(&origin);
+            tokio::spawn(async move {
+                let _counted = counted;
+                origin.take(&way, &object, &mut whole).await
+            })
+        };
+        // Two encoders may push one object each.
+        let key = format!("{}/{rest} {}", way.channel, way.push.source);
+        let limit = self.0.config.limits.pushes as usize;
+        self.0
+            .ranges
+            .take(&key, range, bytes.freeze(), limit, begin)
+            .await
+    }
+
+    pub(super) fn pace(&self) -> Paced {
+        let rate = u64::from(self.0.config.limits.min_body_rate);
+        Paced {
+            pace: Pace::new(rate, self.0.config.body_idle()),
+            since: tokio::time::Instant::now(),
+        }
+    }
+
+    /// Reads a little of a body that is not admitted.
+    async fn drain_briefly(&self, mut body: Body) {
+        let drain = async {
+            let mut left = MAX_UNADMITTED;
+            while let Ok(Some(bytes)) = self.next(&mut body, 0).await {
+                left = match left.checked_sub(bytes.len()) {
+                    Some(left) => left,
+                    None => return,
+                };
+            }
+        };
+        let _ = tokio::time::timeout(UNADMITTED_TIME, drain).await;
     }
 
     /// Reads a refused body to its end, within bounds: an answer before the end would close the connection,
     /// and that ends some senders for good.
-    async fn drain(&self, mut body: Body) {
+    async fn drain(&self, body: &mut Body) {
         let mut left = self.0.config.limits.segment_bytes;
-        while let Ok(Some(bytes)) = self.next(&mut body, 0).await {
+        while let Ok(Some(bytes)) = self.next(body, 0).await {
             match left.checked_sub(bytes.len() as u64) {
                 Some(rest) => left = rest,
                 None => return,
@@ -160,7 +286,9 @@ impl Origin {
 
     async fn take_manifest(&self, channel: &str, mut text: BytesMut, body: &mut Body) -> Result<(), Error> {
         let limit = self.0.config.limits.manifest_bytes;
+        let mut pace = self.pace();
         while let Some(bytes) = self.next(body, text.len() as u64).await? {
+            pace.note(bytes.len(), false)?;
             text.extend_from_slice(&bytes);
             if text.len() as u64 > limit {
                 return Err(Error::Limit {
@@ -185,14 +313,22 @@ impl Origin {
         Ok(())
     }
 
-    async fn take_media(
+    /// The init segment of a track, as the push's own encoder sent it last.
+    pub(super) fn init_of(&self, way: &Way, track: &str) -> Option<Arc<Init>> {
+        let cell = self.cell(&way.channel).ok()?;
+        let channel = cell.lock();
+        channel.track(track)?.init_from(&way.push.source).cloned()
+    }
+
+    /// Takes a body of one track.
+    pub(super) async fn take_track(
         &self,
-        push: &Push,
-        channel: &str,
+        way: &Way,
         name: &ObjectName,
         head: Bytes,
         body: &mut Body,
     ) -> Result<(), Error> {
+        let (push, channel) = (&way.push, &*way.channel);
         let track = name.track.as_str();
         let limits = &self.0.config.limits;
         let bounds = Limits {
@@ -208,6 +344,7 @@ impl Origin {
         let mut steps = Vec::new();
         let mut next = Some(head);
         let mut stored = Ok(());
+        let mut pace = self.pace();
         let ended = loop {
             let Some(bytes) = next else {
                 break coming.finish(self.0.clock.now(), &mut steps);
@@ -216,19 +353,28 @@ impl Origin {
             if cell.is_none() {
                 cell = self.cell(channel).ok();
             }
-            let init = cell.as_ref().and_then(|cell| {
+            let known = cell.as_ref().and_then(|cell| {
                 let channel = cell.lock();
-                channel
-                    .track(track)
-                    .and_then(|track| track.init_from(&push.source).cloned())
+                let track = channel.track(track)?;
+                Some((track.init_from(&push.source).cloned(), track.edge()))
             });
+            let (init, edge) = known.unwrap_or_default();
+            coming.set_edge(edge);
             coming.set_init(init);
             if let Err(error) = coming.push(&bytes, self.0.clock.now(), &mut steps) {
                 coming.abandon(&mut steps);
                 break Err(error);
             }
-            let settled = self.settle(push, channel, &mut cell, track, &mut steps).await?;
+            let settled = self.settle(way, &mut cell, track, &mut steps).await?;
             stored = stored.and(settled);
+            let is_slow = pace.note(bytes.len(), coming.held() == 0);
+            let is_over = coming.check(&way.terms);
+            if let Err(error) = is_slow {
+                coming.abandon(&mut steps);
+                break Err(error);
+            }
+            // What is too much is not kept, not even as far as it came.
+            is_over?;
             if let (Some(cell), Some(open)) = (&cell, coming.grown()) {
                 let (so_far, now) = (open.so_far(), self.0.clock.now());
                 let done = cell.change(|channel| channel.advance(track, push, &so_far, now));
@@ -242,7 +388,7 @@ impl Origin {
                 }
             }
         };
-        let settled = self.settle(push, channel, &mut cell, track, &mut steps).await?;
+        let settled = self.settle(way, &mut cell, track, &mut steps).await?;
         ended.map_err(|error| match error {
             Error::NoInit { .. } => Error::NoInit {
                 track: track.to_owned(),
@@ -258,24 +404,25 @@ impl Origin {
     /// The inner result is the first failure of the store: what came after it was taken in all the same.
     async fn settle(
         &self,
-        push: &Push,
-        channel: &str,
+        way: &Way,
         cell: &mut Option<Arc<Cell>>,
         track: &str,
         steps: &mut Vec<Step>,
     ) -> Result<Result<(), Error>, Error> {
+        let (push, channel) = (&way.push, &*way.channel);
         let mut write = Vec::new();
         for step in steps.drain(..) {
             let now = self.0.clock.now();
             match (step, &mut *cell) {
                 (Step::Init(init), cell) => {
+                    way.terms.check_init(&init)?;
                     let cell = match cell {
                         Some(cell) => cell,
                         None => cell.insert(self.cell_or_new(channel).await?),
                     };
                     let (name, bytes) = (init.name(), init.bytes.clone());
                     let codec = init.codec.clone();
-                    let limit = u64::from(self.0.config.limits.tracks);
+                    let limit = u64::from(way.terms.tracks(self.0.config.limits.tracks));
                     let is_new = cell.change(|channel| {
                         let is_full = channel.track(track).is_none() && channel.tracks() as u64 >= limit;
                         (!is_full).then(|| channel.set_init(track, &push.source, init, now))
@@ -333,7 +480,7 @@ impl Origin {
     }
 
     /// The next bytes of a body; `None` at its end.
-    async fn next(&self, body: &mut Body, received: u64) -> Result<Option<Bytes>, Error> {
+    pub(super) async fn next(&self, body: &mut Body, received: u64) -> Result<Option<Bytes>, Error> {
         loop {
             match tokio::time::timeout(self.0.config.body_idle(), body.frame()).await {
                 Ok(Some(Ok(frame))) => {
@@ -343,7 +490,8 @@ impl Origin {
                     }
                 }
                 Ok(None) => return Ok(None),
-                Ok(Some(Err(_))) | Err(_) => return Err(Error::BrokenBody { received }),
+                Ok(Some(Err(error))) => return Err(bodies::broken(error, received)),
+                Err(_) => return Err(Error::BrokenBody { received }),
             }
         }
     }
@@ -351,8 +499,8 @@ impl Origin {
 
 impl Inner {
     /// Names a push: by the encoder's own word (`?source=`), else by where it pushes from and with what.
-    fn push_from(&self, request: &Request) -> Push {
-        let told = request.uri().query().and_then(|query| {
+    fn push_from(&self, request: &Parts) -> Push {
+        let told = request.uri.query().and_then(|query| {
             query
                 .split('&')
                 .find_map(|pair| pair.strip_prefix("source="))
@@ -361,9 +509,9 @@ impl Inner {
         let source = match told {
             Some(name) => name.chars().take(MAX_SOURCE).collect::<String>(),
             None => {
-                let address = request.extensions().get::<ConnectInfo<SocketAddr>>();
+                let address = request.extensions.get::<ConnectInfo<SocketAddr>>();
                 let address = address.map_or_else(String::new, |ConnectInfo(peer)| peer.ip().to_string());
-                let agent = request.headers().get(USER_AGENT);
+                let agent = request.headers.get(USER_AGENT);
                 let agent = agent.and_then(|agent| agent.to_str().ok()).unwrap_or("-");
                 format!("{address} {}", agent.chars().take(MAX_SOURCE).collect::<String>())
             }
@@ -383,6 +531,9 @@ fn tell_switch(channel: &str, track: &str, done: &Committed) {
 
 /// Characters of an encoder's name that are kept.
 const MAX_SOURCE: usize = 64;
+/// Bytes and time for which a push that is not admitted is read.
+const MAX_UNADMITTED: usize = 256 << 10;
+const UNADMITTED_TIME: Duration = Duration::from_secs(2);
 /// A body of white space longer than this is neither text nor media.
 const MAX_BLANK: usize = 4096;
 /// Bodies that carry many segments are cut at the first sync sample after this.

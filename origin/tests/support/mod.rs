@@ -271,6 +271,20 @@ pub fn chunk(time: u64, samples: u32, syncs: bool) -> Vec<u8> {
     [moof, boxed(b"mdat", &[&vec![fill; 10 * samples as usize]])].concat()
 }
 
+/// A chunk whose `tfdt` has 32 bits.
+pub fn narrow_chunk(time: u64, samples: u32, syncs: bool) -> Vec<u8> {
+    let flags = if syncs { 0x0200_0000 } else { 0x0101_0000 };
+    let tfhd = full(b"tfhd", 0, 0x02_0010, &[&words(&[1, 10])]);
+    let tfdt = full(b"tfdt", 0, 0, &[&words(&[time as u32])]);
+    let write = |offset: usize| {
+        let trun = full(b"trun", 0, 0x5, &[&words(&[samples, offset as u32, flags])]);
+        let mfhd = full(b"mfhd", 0, 0, &[&words(&[1])]);
+        boxed(b"moof", &[&mfhd, &boxed(b"traf", &[&tfhd, &tfdt, &trun])])
+    };
+    let moof = write(write(0).len() + 8);
+    [moof, boxed(b"mdat", &[&vec![7; 10 * samples as usize]])].concat()
+}
+
 /// A `prft` that says that `media_time` was at `unix_ms`.
 pub fn prft(unix_ms: i64, media_time: u64) -> Vec<u8> {
     let ntp = ((unix_ms as u128 + 2_208_988_800_000) << 32) / 1000;
