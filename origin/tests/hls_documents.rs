@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use selvedge_origin::cmaf::Init;
+use selvedge_origin::cmaf::{Init, Role};
 use selvedge_origin::media::{
     Counts, Entry, Epoch, Event, Gap, Grid, MediaSequence, OpenView, Part, Segment, Snapshot, Splice,
     TrackView,
@@ -510,6 +510,71 @@ fn renditions_of_several_codecs_are_groups_and_each_picture_is_offered_with_each
     video/index.m3u8
     #EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=2666,CODECS="avc1.64001F",RESOLUTION=640x360,URI="video/iframes.m3u8"
     "#);
+}
+
+#[test]
+fn what_is_known_of_the_picture_and_of_roles_is_told() {
+    let mut sketched = Sketched::new(60).at(3 * PARTS);
+    let init = |track: &mut TrackView, change: fn(&mut Init)| change(Arc::make_mut(&mut track.inits[0]));
+    init(&mut sketched.snapshot.tracks[0], |init| {
+        init.transfer = Some(16);
+        init.supplemental = Some("dvh1.08.07/db1p".to_owned());
+    });
+    let mut main = sketched.snapshot.tracks[1].clone();
+    main.name = "dialogue".to_owned();
+    init(&mut main, |init| init.roles = vec![role("main")]);
+    let mut described = main.clone();
+    described.name = "described".to_owned();
+    init(&mut described, |init| {
+        init.roles = vec![role("alternate"), role("description")];
+    });
+    sketched.snapshot.tracks.extend([main, described]);
+    let text = hls::multivariant(&sketched.snapshot);
+    assert!(text.contains(",SUPPLEMENTAL-CODECS=\"dvh1.08.07/db1p\",RESOLUTION=640x360,VIDEO-RANGE=PQ,"));
+    assert!(text.contains("NAME=\"audio\",DEFAULT=NO"), "{text}");
+    assert!(text.contains("NAME=\"dialogue\",DEFAULT=YES"), "{text}");
+    assert!(
+        text.contains("CHARACTERISTICS=\"public.accessibility.describes-video\""),
+        "{text}"
+    );
+}
+
+fn role(value: &str) -> Role {
+    Role {
+        scheme: "urn:mpeg:dash:role:2011".to_owned(),
+        value: value.to_owned(),
+    }
+}
+
+#[test]
+fn a_sample_entry_says_how_bright_its_picture_is_and_what_dolby_vision_makes_of_it() {
+    let with = |more: &[u8]| {
+        // The boxes behind `avcC`, and the sizes of all that they are in.
+        let bytes = support::init(VIDEO);
+        let find = |name: &[u8]| bytes.windows(4).position(|four| four == name).unwrap() - 4;
+        let size = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap());
+        let at = find(b"avcC") + size(find(b"avcC")) as usize;
+        let mut longer = bytes.clone();
+        for name in [b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", b"avc1"] {
+            let place = find(name);
+            let grown = size(place) + more.len() as u32;
+            longer[place..place + 4].copy_from_slice(&grown.to_be_bytes());
+        }
+        longer.splice(at..at, more.iter().copied());
+        let init = Init::parse(&longer).unwrap();
+        (init.transfer, init.supplemental)
+    };
+    assert_eq!(with(&[]), (None, None));
+    let colr = support::boxed(b"colr", &[b"nclx", &[0, 9, 0, 16, 0, 9, 0]]);
+    let config = |profile: u8, level: u8, compatibility: u8| {
+        let bits = [profile << 1 | level >> 5, level << 3 | 5, compatibility << 4];
+        support::boxed(b"dvvC", &[&[1, 0], &bits, &[0; 19]])
+    };
+    let both = [colr, config(8, 7, 1)].concat();
+    assert_eq!(with(&both), (Some(16), Some("dvh1.08.07/db1p".to_owned())));
+    assert_eq!(with(&config(8, 33, 4)).1.as_deref(), Some("dvh1.08.33/db4h"));
+    assert_eq!(with(&config(5, 6, 0)).1, None, "nothing else to show");
+    assert_eq!(with(&support::boxed(b"dvvC", &[&[1, 0]])).1, None);
 }
 
 /// The lines of a playlist from its first segment on.

@@ -65,6 +65,11 @@ pub struct Init {
     pub width: u32,
     /// Picture height in pixels, 0 for other kinds.
     pub height: u32,
+    /// `TransferCharacteristics` of the `colr` box (ISO/IEC 23091-2), which says how bright light may be.
+    pub transfer: Option<u16>,
+    /// RFC 6381 codec string of what a Dolby Vision decoder makes of the picture, with the brand that tells what
+    /// others see, as HLS writes it in `SUPPLEMENTAL-CODECS`.
+    pub supplemental: Option<String>,
     /// Audio channels, 0 for other kinds.
     pub channels: u16,
     /// Audio samples a second, 0 for other kinds.
@@ -199,6 +204,8 @@ impl Init {
             language: language(&mdia, mdhd.u16(if long { 40 } else { 28 })?)?,
             width: 0,
             height: 0,
+            transfer: None,
+            supplemental: None,
             channels: 0,
             sample_rate: 0,
             average_bitrate: 0,
@@ -234,14 +241,39 @@ impl Init {
         };
         for child in entry.children(children_at) {
             let child = child?;
-            if &child.name == b"btrt" {
-                init.max_bitrate = child.u32(12)?;
-                init.average_bitrate = child.u32(16)?;
+            match &child.name {
+                b"btrt" => {
+                    init.max_bitrate = child.u32(12)?;
+                    init.average_bitrate = child.u32(16)?;
+                }
+                b"colr" if child.rest(8).starts_with(b"nclx") => init.transfer = child.u16(14).ok(),
+                b"dvcC" | b"dvvC" => init.supplemental = dolby_vision(&child),
+                _ => {}
             }
         }
         init.codec = codec(&entry, children_at)?;
         Ok(init)
     }
+}
+
+/// What `SUPPLEMENTAL-CODECS` says of a picture that decoders without Dolby Vision can show as well; `None` where
+/// there is nothing else to show.
+fn dolby_vision(config: &Box4<'_>) -> Option<String> {
+    // Two bytes of version, seven bits of profile, six of level; the compatibility is in the fifth byte.
+    let (bits, compatibility) = (config.u16(10).ok()?, config.rest(12).first()? >> 4);
+    let (profile, level) = (bits >> 9, bits >> 3 & 0x3f);
+    let entry = match profile {
+        8 => "dvh1",
+        10 => "dav1",
+        _ => return None,
+    };
+    let brand = match compatibility {
+        1 => "db1p",
+        2 => "db2g",
+        4 => "db4h",
+        _ => return None,
+    };
+    Some(format!("{entry}.{profile:02}.{level:02}/{brand}"))
 }
 
 /// Hashes a box tree with the times of `mvhd`, `tkhd` and `mdhd` left out, so that an encoder which starts

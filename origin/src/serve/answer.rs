@@ -97,7 +97,7 @@ pub(crate) fn object(
 ) -> Response {
     // An object's bytes never change behind its name; a document's do, so they are hashed.
     let tag = match freshness {
-        Freshness::Immutable => format!("\"{name}-{}\"", body.len()),
+        Freshness::Immutable => immutable_tag(name, body.len()),
         _ => entity_tag(&body),
     };
     let asked = |name| request.get(name).and_then(|value| value.to_str().ok());
@@ -163,6 +163,11 @@ pub(super) fn entity_tag(body: &[u8]) -> String {
         .first_chunk::<8>()
         .map_or(0, |first| u64::from_be_bytes(*first));
     format!("\"{short:016x}\"")
+}
+
+/// The entity tag of an object whose bytes never change behind its name.
+pub(super) fn immutable_tag(name: &str, length: usize) -> String {
+    format!("\"{name}-{length}\"")
 }
 
 /// Whether a list of entity tags has this one.

@@ -30,6 +30,8 @@ pub(super) struct Cell {
     /// The origin's name, as its answers say it.
     origin: Arc<str>,
     pub(super) manifests: Manifests,
+    /// Documents that seldom change, by name, as they were last sent.
+    texts: Mutex<HashMap<String, Arc<Document>>>,
     /// Changed since it was last saved.
     pub(super) dirty: AtomicBool,
 }
@@ -133,6 +135,7 @@ impl Cell {
             blocked: Arc::default(),
             origin: origin.into(),
             manifests: Manifests::new(origin),
+            texts: Mutex::default(),
             dirty: AtomicBool::new(false),
         };
         cell.publish(snapshot);
@@ -166,6 +169,22 @@ impl Cell {
     /// The channel, now and at every change.
     pub(super) fn watch(&self) -> watch::Receiver<Arc<Snapshot>> {
         self.snapshot.subscribe()
+    }
+
+    /// A document of HLS that says this; the one that was last sent under the name, if that is what it said.
+    pub(super) fn document(&self, name: &str, text: String, is_live: bool) -> Arc<Document> {
+        let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = texts.get(name).filter(|known| known.says(&text)) {
+            return Arc::clone(known);
+        }
+        let hls = Some(cmsd::Format::Hls);
+        let cmsd = cmsd::Static::new(cmsd::ObjectType::Manifest, hls, &self.origin, is_live);
+        let document = Arc::new(Document::of_text(text, HLS, cmsd));
+        if texts.len() >= MAX_TEXTS {
+            texts.clear();
+        }
+        texts.insert(name.to_owned(), Arc::clone(&document));
+        document
     }
 
     /// A track's live edge, now and whenever its playlist changes; closed when the track leaves the documents.
@@ -214,3 +233,6 @@ impl Cell {
         observe::tell(&before, &snapshot);
     }
 }
+
+/// Documents of a channel that are kept for the next who asks: a channel has two for each track at most.
+const MAX_TEXTS: usize = 128;

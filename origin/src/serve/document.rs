@@ -50,6 +50,11 @@ impl Document {
         Self::new(vec![Piece::new(text)], kind, cmsd)
     }
 
+    /// Whether it is this text.
+    pub(super) fn says(&self, text: &str) -> bool {
+        matches!(&self.pieces[..], [only] if only.text() == text)
+    }
+
     /// Answers a request. `held` is how long it waited for the document.
     pub(super) fn answer(
         &self,

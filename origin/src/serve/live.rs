@@ -31,9 +31,10 @@ pub(super) async fn multivariant(
     Named(channel): Named<String>,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
-    let snapshot = origin.ready(&channel)?;
-    let text = hls::multivariant(&snapshot);
-    let document = origin.document(text, HLS, cmsd::Format::Hls, &snapshot);
+    let cell = origin.cell(&channel)?;
+    let snapshot = cell.snapshot();
+    origin.is_ready(&channel, &snapshot)?;
+    let document = cell.document("", hls::multivariant(&snapshot), !snapshot.ended);
     Ok(origin.public(document.answer(&headers, Freshness::Slow.value(), None)))
 }
 
@@ -42,16 +43,18 @@ pub(super) async fn iframes(
     Named((channel, track)): Named<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
-    let snapshot = origin.ready(&channel)?;
+    let cell = origin.cell(&channel)?;
+    let snapshot = cell.snapshot();
+    origin.is_ready(&channel, &snapshot)?;
     let view = snapshot.track(&track).filter(|track| !track.entries.is_empty());
     let Some(view) = view else {
         return Err(Error::UnknownTrack { channel, track });
     };
-    let text = hls::iframes(&snapshot, view).ok_or_else(|| Error::UnknownSegment {
-        track,
-        name: "iframes.m3u8".to_owned(),
-    })?;
-    let document = origin.document(text, HLS, cmsd::Format::Hls, &snapshot);
+    let Some(text) = hls::iframes(&snapshot, view) else {
+        let name = "iframes.m3u8".to_owned();
+        return Err(Error::UnknownSegment { track, name });
+    };
+    let document = cell.document(&track, text, !snapshot.ended);
     let target = snapshot.grid.map_or(1, |grid| grid.target_duration_s / 2);
     Ok(origin.public(document.answer(&headers, fresh_for(target), None)))
 }

@@ -1,5 +1,6 @@
 //! Parts, and the one that is hinted: sent as it comes in (bis 6.2.2, 4.4.5.3).
 
+use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,12 +9,12 @@ use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::stream;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RANGE};
 use http::{HeaderMap, HeaderValue};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
-use super::answer::{Freshness, media_type, object};
+use super::answer::{Freshness, immutable_tag, media_type, object};
 use super::blocked::{Blocked, patience};
 use super::cell::{Cell, LiveEdge};
 use super::{Origin, cmsd};
@@ -159,12 +160,11 @@ pub(super) async fn part(
         held = Some(since.elapsed());
     }
     let view = edge.track();
-    let (bytes, part) = match progress {
-        Progress::Whole(chunks, part) => (joined(chunks), part),
+    let (chunks, part) = match progress {
+        Progress::Whole(chunks, part) => (chunks, part),
         Progress::Closed(part) => {
             let segment = segment(origin, cell, &track, &name).await?;
-            let bytes = joined(cut(&[segment], part.offset, Some(part.length)));
-            (bytes, part)
+            (cut(&[segment], part.offset, Some(part.length)), part)
         }
         Progress::Begun(chunks) => {
             let growing = Growing {
@@ -189,7 +189,13 @@ pub(super) async fn part(
         }
     };
     let kind = media_type(view.and_then(TrackView::init).map(|init| init.kind));
-    let mut response = object(headers, bytes, kind, Freshness::Immutable, &name.name);
+    let mut response = match <[Bytes; 1]>::try_from(chunks) {
+        Ok([only]) => object(headers, only, kind, Freshness::Immutable, &name.name),
+        Err(chunks) if headers.contains_key(RANGE) || headers.contains_key(IF_NONE_MATCH) => {
+            object(headers, joined(chunks), kind, Freshness::Immutable, &name.name)
+        }
+        Err(chunks) => of_several(chunks, kind, &name.name),
+    };
     if let Some(said) = view.and_then(|view| said(origin, view, Some(&part))) {
         let said = match next_of(&edge, &name) {
             Some(next) => said.next(&next),
@@ -244,6 +250,21 @@ fn next_of(edge: &LiveEdge, name: &PartName) -> Option<String> {
     };
     let stem = name.segment.strip_suffix(".m4s")?;
     (next < parts).then(|| format!("{stem}.{next}.m4s"))
+}
+
+/// The answer with a part of several chunks: as they are, for there are many who ask.
+fn of_several(chunks: Vec<Bytes>, kind: &'static str, name: &str) -> Response {
+    let length: usize = chunks.iter().map(Bytes::len).sum();
+    let tag = immutable_tag(name, length);
+    let chunks = stream::iter(chunks.into_iter().map(Ok::<_, Infallible>));
+    let mut response = Response::new(Body::from_stream(chunks));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    headers.insert(CACHE_CONTROL, Freshness::Immutable.value());
+    headers.extend(HeaderValue::try_from(tag).map(|tag| (ETAG, tag)));
+    response
 }
 
 /// The answer with a part that has begun to come in.

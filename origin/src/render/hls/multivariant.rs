@@ -163,6 +163,9 @@ fn write_stream(
         "#EXT-X-STREAM-INF:BANDWIDTH={peak},AVERAGE-BANDWIDTH={average}"
     )?;
     write_codecs(text, init, [audio, subtitles].into_iter().flatten())?;
+    if let Some(codec) = &init.supplemental {
+        write!(text, ",SUPPLEMENTAL-CODECS=\"{codec}\"")?;
+    }
     write_picture(text, init)?;
     if let Some((rate, per)) = track.frame_rate {
         let thousandths = rate.saturating_mul(1000).saturating_add(per / 2) / per.max(1);
@@ -207,6 +210,14 @@ fn write_picture(text: &mut String, init: &Init) -> fmt::Result {
     if init.width > 0 {
         write!(text, ",RESOLUTION={}x{}", init.width, init.height)?;
     }
+    // ISO/IEC 23091-2 table 3: BT.709 and its like, the perceptual quantiser, hybrid log-gamma.
+    let range = match init.transfer {
+        Some(1 | 6 | 13 | 14 | 15) => "SDR",
+        Some(16) => "PQ",
+        Some(18) => "HLG",
+        _ => return Ok(()),
+    };
+    write!(text, ",VIDEO-RANGE={range}")?;
     Ok(())
 }
 
