@@ -128,7 +128,7 @@ impl Origin {
             .route("/live/{channel}/number.mpd", get(manifest::by_number))
             .route("/live/{channel}/number.mpp", get(manifest::patch_by_number))
             .route("/live/{channel}/{track}/index.m3u8", get(playlist::playlist))
-            .route("/live/{channel}/{track}/iframes.m3u8", get(live::iframes))
+            .route("/live/{channel}/{track}/iframes.m3u8", get(playlist::iframes))
             .route("/live/{channel}/{track}/{object}", get(segment::media))
     }
 

@@ -10,12 +10,13 @@ use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue};
 
+use super::answer::fresh_for;
 use super::blocked::{Blocked, patience};
-use super::cell::LiveEdge;
+use super::cell::{Cell, LiveEdge};
 use super::{Named, Origin};
 use crate::Error;
 use crate::media::{Entry, Grid, Snapshot, TrackView};
-use crate::render::hls::{Skip, gap_parts};
+use crate::render::hls::{self, Skip, gap_parts};
 
 /// Delivery directives.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -168,43 +169,91 @@ pub(super) async fn playlist(
 ) -> Result<Response, Error> {
     let directives = Directives::parse(query.as_deref().unwrap_or_default())?;
     let cell = origin.cell(&channel)?;
-    origin.is_ready(&channel, &cell.snapshot())?;
-    let unknown = || Error::UnknownTrack {
-        channel: channel.clone(),
-        track: track.clone(),
-    };
-    let mut listed = cell.listed(&track).ok_or_else(unknown)?;
-    let mut edge = Arc::clone(&listed.borrow_and_update());
-    let mut held = None;
-    let verdict = directives.judge(&edge);
-    match verdict {
-        Verdict::Answer | Verdict::AnswerWhole => {}
-        Verdict::Beyond(reason) => return Err(Error::Directive { reason }),
-        Verdict::Wait => {
-            let _blocked = Blocked::new(&origin, &cell)?;
-            let patience = patience(edge.snapshot.grid.map_or(0, |grid| grid.target_duration_s));
-            let since = tokio::time::Instant::now();
-            let is_met = |edge: &Arc<LiveEdge>| directives.judge(edge) != Verdict::Wait;
-            edge = match tokio::time::timeout(patience, listed.wait_for(is_met)).await {
-                Ok(Ok(edge)) => Arc::clone(&edge),
-                Ok(Err(_)) => return Err(unknown()),
-                Err(_) => {
-                    return Err(Error::Late {
-                        what: "the playlist",
-                        waited_s: patience.as_secs(),
-                    });
-                }
-            };
-            held = Some(since.elapsed());
-        }
-    }
+    let Reached { edge, verdict, held } = reach(&origin, &cell, &track, directives).await?;
     let document = match directives.skip {
         Some(skip) if verdict != Verdict::AnswerWhole => edge.delta(skip),
         _ => edge.full(),
     };
     let freshness = freshness(&edge.snapshot, directives);
-    let document = document.ok_or_else(unknown)?;
+    let document = document.ok_or_else(|| unknown(&cell, &track))?;
     Ok(origin.public(document.answer(&headers, freshness, held)))
+}
+
+/// I-frame playlists have no parts: they wait for whole segments alone. Nothing of them is skipped, as a server may.
+pub(super) async fn iframes(
+    State(origin): State<Origin>,
+    Named((channel, track)): Named<(String, String)>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Error> {
+    let mut directives = Directives::parse(query.as_deref().unwrap_or_default())?;
+    directives.part = None;
+    let cell = origin.cell(&channel)?;
+    let Reached { edge, held, .. } = reach(&origin, &cell, &track, directives).await?;
+    let text = edge.track().and_then(|track| hls::iframes(&edge.snapshot, track));
+    let Some(text) = text else {
+        let name = "iframes.m3u8".to_owned();
+        return Err(Error::UnknownSegment { track, name });
+    };
+    let document = cell.document(&track, text, !edge.snapshot.ended);
+    let freshness = match directives.sequence {
+        Some(_) => freshness(&edge.snapshot, directives),
+        None => fresh_for(edge.snapshot.grid.map_or(1, |grid| grid.target_duration_s / 2)),
+    };
+    Ok(origin.public(document.answer(&headers, freshness, held)))
+}
+
+/// The moment at which a request is answered.
+struct Reached {
+    edge: Arc<LiveEdge>,
+    verdict: Verdict,
+    /// How long it was held.
+    held: Option<Duration>,
+}
+
+/// Waits until a track has what is asked for.
+async fn reach(origin: &Origin, cell: &Cell, track: &str, directives: Directives) -> Result<Reached, Error> {
+    origin.is_ready(&cell.name, &cell.snapshot())?;
+    let mut listed = cell.listed(track).ok_or_else(|| unknown(cell, track))?;
+    let edge = Arc::clone(&listed.borrow_and_update());
+    let verdict = directives.judge(&edge);
+    match verdict {
+        Verdict::Answer | Verdict::AnswerWhole => {
+            return Ok(Reached {
+                edge,
+                verdict,
+                held: None,
+            });
+        }
+        Verdict::Beyond(reason) => return Err(Error::Directive { reason }),
+        Verdict::Wait => {}
+    }
+    let _blocked = Blocked::new(origin, cell)?;
+    let patience = patience(edge.snapshot.grid.map_or(0, |grid| grid.target_duration_s));
+    let since = tokio::time::Instant::now();
+    let is_met = |edge: &Arc<LiveEdge>| directives.judge(edge) != Verdict::Wait;
+    let edge = match tokio::time::timeout(patience, listed.wait_for(is_met)).await {
+        Ok(Ok(edge)) => Arc::clone(&edge),
+        Ok(Err(_)) => return Err(unknown(cell, track)),
+        Err(_) => {
+            return Err(Error::Late {
+                what: "the playlist",
+                waited_s: patience.as_secs(),
+            });
+        }
+    };
+    Ok(Reached {
+        edge,
+        verdict,
+        held: Some(since.elapsed()),
+    })
+}
+
+fn unknown(cell: &Cell, track: &str) -> Error {
+    Error::UnknownTrack {
+        channel: cell.name.clone(),
+        track: track.to_owned(),
+    }
 }
 
 /// An answer to a directive stays an answer to it: an old one merely sends the client on to the next.
@@ -212,11 +261,7 @@ fn freshness(snapshot: &Snapshot, directives: Directives) -> HeaderValue {
     let part_target = snapshot.grid.and_then(|grid| grid.part_target_ms);
     match (directives.sequence, part_target) {
         (Some(_), Some(_)) => HeaderValue::from_static("public, max-age=60"),
-        (None, Some(target)) if target > 1_000 => {
-            let seconds = Duration::from_millis(u64::from(target) + 999).as_secs();
-            HeaderValue::try_from(format!("public, max-age={seconds}"))
-                .unwrap_or(HeaderValue::from_static("public, max-age=1"))
-        }
+        (None, Some(target)) => fresh_for(target.div_ceil(1_000)),
         _ => HeaderValue::from_static("public, max-age=1"),
     }
 }

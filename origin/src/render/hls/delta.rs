@@ -4,7 +4,6 @@ use std::fmt::{self, Write as _};
 
 use super::media::Playlist;
 use super::memory::Memory;
-use crate::media::Entry;
 
 /// What a client asks to be left out (`_HLS_skip`).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -18,10 +17,10 @@ pub enum Skip {
 impl Playlist<'_> {
     /// The delta update; `None` where the whole playlist is to be sent.
     pub fn delta(&self, skip: Skip, memory: &mut Memory) -> Option<String> {
+        let until = self.skip_until()?;
         // Counted from the last whole segment: a client that has that one has all that lies further back.
-        let end = self.entries().last().map_or(self.end, Entry::end);
-        let boundary = end.saturating_sub(self.skip_until()?);
-        let skipped = self.entries().len().checked_sub(self.entries_after(boundary))?;
+        let skipped = self.entries().len().checked_sub(self.last_entries(until))?;
+        let boundary = self.end.saturating_sub(until);
         memory.tell(self);
         if skipped == 0 {
             return None;

@@ -45,12 +45,12 @@ fn picture(segment: &Segment) -> Option<&Part> {
 
 fn write(text: &mut String, playlist: &Playlist<'_>) -> fmt::Result {
     let track = playlist.track;
-    let has_hole = |entry: &Entry| entry.segment().and_then(picture).is_none();
-    // EXT-X-MAP with I-FRAMES-ONLY needs 5, EXT-X-GAP needs 8 (bis 8).
-    let version = if track.entries.iter().any(has_hole) { 8 } else { 5 };
-    writeln!(text, "#EXTM3U\n#EXT-X-VERSION:{version}")?;
+    // EXT-X-MAP with I-FRAMES-ONLY needs 5 (bis 8).
+    text.push_str("#EXTM3U\n#EXT-X-VERSION:5\n");
     let target = playlist.grid.target_duration_s;
-    writeln!(text, "#EXT-X-TARGETDURATION:{target}\n#EXT-X-I-FRAMES-ONLY")?;
+    writeln!(text, "#EXT-X-TARGETDURATION:{target}")?;
+    playlist.write_control(text)?;
+    text.push_str("#EXT-X-I-FRAMES-ONLY\n");
     if let Some(first) = track.entries.first() {
         writeln!(text, "#EXT-X-MEDIA-SEQUENCE:{}", first.sequence().0)?;
         if first.epoch() > 0 {

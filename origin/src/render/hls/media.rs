@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::memory::{Memory, Section};
+use super::memory::Memory;
 use super::report;
 use super::segment::{Place, target_nanos, write_entry, write_hint, write_parts};
 use super::tags::Seconds;
@@ -19,6 +19,8 @@ pub struct Playlist<'a> {
     pub(super) grid: Grid,
     /// Wall time at which it ends, in nanoseconds since 1970.
     pub(super) end: i64,
+    /// Nanoseconds of the segment that is coming in, as far as it is listed.
+    open_span: i64,
 }
 
 impl<'a> Playlist<'a> {
@@ -30,9 +32,12 @@ impl<'a> Playlist<'a> {
             track,
             grid: snapshot.grid?,
             end: last.end(),
+            open_span: 0,
         };
         if let Some(open) = playlist.open() {
-            playlist.end = playlist.end.max(Place::of_open(open, track).end());
+            let place = Place::of_open(open, track);
+            playlist.end = playlist.end.max(place.end());
+            playlist.open_span = place.end().saturating_sub(open.wall);
         }
         Some(playlist)
     }
@@ -43,20 +48,15 @@ impl<'a> Playlist<'a> {
         let without_parts = self.without_parts();
         let (sections, covered) = memory.sections(self, without_parts);
         memory.tell(self);
-        let has_gap = sections.iter().any(|section| section.has_gap)
-            || has_gap(entries.get(..covered.start))
-            || has_gap(entries.get(covered.end..));
-        // EXT-X-MAP without I-FRAMES-ONLY needs 6, EXT-X-GAP needs 8 (bis 8).
-        let version = if has_gap { 8 } else { 6 };
         let mut text = String::with_capacity(1024 + 96 * (entries.len() - covered.len()));
         // Writing to a String cannot fail.
-        let _ = self.write_head(&mut text, version);
+        let _ = self.write_head(&mut text, VERSION);
         let _ = memory.write_ranges(&mut text, None);
         let _ = self.write_entries(&mut text, 0..covered.start, without_parts);
         let mut pieces = Vec::with_capacity(sections.len() + 2);
         if !sections.is_empty() {
             pieces.push(Piece::new(std::mem::take(&mut text)));
-            pieces.extend(sections.iter().map(|section| Arc::clone(&section.piece)));
+            pieces.extend(sections);
         }
         let _ = self.write_entries(&mut text, covered.end..entries.len(), without_parts);
         let _ = self.write_tail(&mut text);
@@ -87,7 +87,7 @@ impl<'a> Playlist<'a> {
     /// further back than three target durations should go (bis 6.2.2).
     pub(super) fn without_parts(&self) -> usize {
         let with_parts = if self.is_live() {
-            self.entries_after(self.end.saturating_sub(3 * self.target_nanos()))
+            self.last_entries((3 * self.target_nanos()).saturating_sub(self.open_span))
         } else {
             0
         };
@@ -101,10 +101,16 @@ impl<'a> Playlist<'a> {
         (is_worth_it && !self.snapshot.ended).then(|| 6 * self.target_nanos())
     }
 
-    /// How many entries end after a wall time.
-    pub(super) fn entries_after(&self, wall: i64) -> usize {
+    /// How many entries the last nanoseconds of whole segments are in. Holes in time have no length in a playlist.
+    pub(super) fn last_entries(&self, span: i64) -> usize {
+        let mut left = span;
         let entries = self.entries().iter().rev();
-        entries.take_while(|entry| entry.end() > wall).count()
+        let is_within = |entry: &&Entry| {
+            let is_within = left > 0;
+            left = left.saturating_sub(entry.span());
+            is_within
+        };
+        entries.take_while(is_within).count()
     }
 
     pub(super) fn write_head(&self, text: &mut String, version: u8) -> fmt::Result {
@@ -127,7 +133,7 @@ impl<'a> Playlist<'a> {
     }
 
     /// `EXT-X-SERVER-CONTROL`: the same in every media playlist of the channel (bis 4.4.3.8).
-    fn write_control(&self, text: &mut String) -> fmt::Result {
+    pub(super) fn write_control(&self, text: &mut String) -> fmt::Result {
         let Some(skip) = self.skip_until() else {
             return Ok(());
         };
@@ -188,19 +194,12 @@ impl<'a> Playlist<'a> {
     }
 
     /// Writes a run of entries that are far enough back to have no parts.
-    pub(super) fn section(&self, range: Range<usize>) -> Section {
-        let entries = self.entries().get(range.clone());
-        let has_gap = has_gap(entries);
+    pub(super) fn section(&self, range: Range<usize>) -> Arc<Piece> {
         let mut text = String::with_capacity(64 * range.len());
         let _ = self.write_entries(&mut text, range, usize::MAX);
-        Section {
-            piece: Piece::new(text),
-            has_gap,
-        }
+        Piece::new(text)
     }
 }
 
-fn has_gap(entries: Option<&[Entry]>) -> bool {
-    let mut entries = entries.unwrap_or_default().iter();
-    entries.any(|entry| entry.segment().is_none())
-}
+/// What EXT-X-MAP needs without I-FRAMES-ONLY (bis 8).
+const VERSION: u8 = 6;

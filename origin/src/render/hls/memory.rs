@@ -14,15 +14,8 @@ use crate::render::piece::Piece;
 /// one of a minute: lines of segments that left the live edge long ago, by sixty-four.
 #[derive(Debug, Default)]
 pub struct Memory {
-    sections: BTreeMap<u64, (Key, Arc<Section>)>,
+    sections: BTreeMap<u64, (Key, Arc<Piece>)>,
     told: Told,
-}
-
-/// Lines of [`SECTION`] segments.
-#[derive(Debug)]
-pub(super) struct Section {
-    pub(super) piece: Arc<Piece>,
-    pub(super) has_gap: bool,
 }
 
 /// What the lines of a section follow from: what is in front of it, its first segment, and its last.
@@ -30,13 +23,13 @@ pub(super) struct Section {
 struct Key(Place, Place, Place);
 
 impl Memory {
-    /// Sections of a playlist, and which of its entries they cover. The first entry is in none, for it says
+    /// Sections of a playlist, each the lines of [`SECTION`] segments, and which of its entries they cover. The first entry is in none, for it says
     /// more than it would further back; nor are those from `until` on.
     pub(super) fn sections(
         &mut self,
         playlist: &Playlist<'_>,
         until: usize,
-    ) -> (Vec<Arc<Section>>, Range<usize>) {
+    ) -> (Vec<Arc<Piece>>, Range<usize>) {
         let entries = playlist.entries();
         let first = entries.first().map_or(0, |entry| entry.sequence().0);
         // Sections begin at multiples, so that they stay the same while the window moves.
@@ -59,7 +52,7 @@ impl Memory {
             let section = match known {
                 Some((_, section)) => Arc::clone(section),
                 None => {
-                    let section = Arc::new(playlist.section(range.clone()));
+                    let section = playlist.section(range.clone());
                     self.sections.insert(number, (key, Arc::clone(&section)));
                     section
                 }
