@@ -489,6 +489,19 @@ describe('the renditions of a presentation', () => {
     ],
     ['report-ahead', run([1, 2, 3]), run([1, 2, 3]).map((text) => other(text).replace(/LAST-PART=\d/, 'LAST-PART=4'))],
   ];
+  test('that say again what the multivariant playlist says are caught', () => {
+    const check = (above, own) => {
+      const findings = new Findings();
+      const { playlist: multivariant } = checkMultivariant(`${MULTIVARIANT}${above}\n`);
+      checkPresentation([historyOf([`${live()}${own}\n`])], findings, { multivariant });
+      return findings;
+    };
+    assertBroken(check('', ''), 'report-unknown');
+    assertBroken(check('', '#EXT-X-INDEPENDENT-SEGMENTS'), ['report-unknown', 'said-twice']);
+    const start = (offset) => `#EXT-X-START:TIME-OFFSET=${offset}`;
+    assertBroken(check(start(-7), start(-8)), ['report-unknown', 'said-differently']);
+  });
+
   const range = (attributes) => `#EXT-X-DATERANGE:START-DATE="2026-01-01T00:03:14.000Z",${attributes}`;
   const ranged = (attributes) => [1, 2].map((open) => live({ open, extra: range(attributes) }));
   cases.push(

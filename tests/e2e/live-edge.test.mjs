@@ -26,7 +26,7 @@ describe('the live edge', () => {
     const { findings, histories } = hls;
     const inTime = [...histories.values()].filter(({ uri }) => hls.multivariant.uris.includes(uri));
     await hls.checkOwed();
-    checkPresentation([...histories.values()], findings);
+    checkPresentation([...histories.values()], findings, { multivariant: hls.multivariant });
     const figures = new Map();
     for (const [uri, history] of histories) {
       const fetch = (one) => hls.fetch(one, hls.urlOf(uri));

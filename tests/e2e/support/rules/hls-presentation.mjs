@@ -6,10 +6,14 @@ import { isBefore } from './hls-playlist.mjs';
  *
  * @param {import('./hls-history.mjs').RenditionHistory[]} histories
  * @param {import('./findings.mjs').Findings} findings
- * @param {(uri: string, base: string) => string} [resolve] makes URIs of reports comparable with those of histories
+ * @param {object} [options]
+ * @param {import('./hls-multivariant-rules.mjs').MultivariantPlaylist} [options.multivariant] that names them
+ * @param {(uri: string, base: string) => string} [options.resolve] makes URIs of reports comparable with those of
+ *   histories
  */
-export function checkPresentation(histories, findings, resolve = resolveUri) {
+export function checkPresentation(histories, findings, { multivariant, resolve = resolveUri } = {}) {
   checkAlike(histories, findings);
+  if (multivariant) checkSaidOnce(histories, multivariant, findings);
   checkTimelines(histories, findings);
   checkReports(histories, findings, resolve);
   checkDateRanges(histories, findings);
@@ -33,6 +37,20 @@ function checkAlike(histories, findings) {
     const dated = ({ all }) => all.some(({ dateTime }) => dateTime !== null);
     if (dated(a) !== dated(b))
       findings.must('dates-in-some', other.uri, 'some renditions have dates and some have none');
+  }
+}
+
+/** What the multivariant playlist says for all, a media playlist does not say again (4.4.2). */
+function checkSaidOnce(histories, multivariant, findings) {
+  for (const tag of ['EXT-X-INDEPENDENT-SEGMENTS', 'EXT-X-START']) {
+    const lineIn = ({ lines }) => lines.find((line) => line.tag === tag);
+    const above = lineIn(multivariant);
+    for (const { uri, last } of histories) {
+      const own = last && lineIn(last.playlist);
+      if (!above || !own) continue;
+      if (above.value !== own.value) findings.must('said-differently', uri, `${tag} is ${own.value}, and ${above.value} above`);
+      else findings.should('said-twice', uri, `${tag} stands in the multivariant playlist already`);
+    }
   }
 }
 
