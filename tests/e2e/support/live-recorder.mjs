@@ -71,8 +71,11 @@ export class HlsRecording {
   histories = new Map();
   /** @type {Map<string, Promise<Buffer | null>>} media by URL */
   media = new Map();
-  /** How many playlists were asked for with directives, without, and as delta updates; what had left them and was fetched. */
-  counts = { blocking: 0, plain: 0, deltas: 0, compared: 0, owed: 0 };
+  /**
+   * How many playlists were asked for with directives, without, and as delta updates; how many had not come when the
+   * server gave up; and what had left the playlists and was fetched.
+   */
+  counts = { blocking: 0, plain: 0, deltas: 0, compared: 0, owed: 0, unavailable: 0 };
   #base;
   #stopAt = 0;
 
@@ -132,6 +135,11 @@ export class HlsRecording {
 
   async #load(url, query, { lowLatency }) {
     const answer = await get(query ? `${url}?${query}` : url, { headers: { 'accept-encoding': 'gzip' } });
+    if (answer.status === 503) {
+      // What has not come in three target durations is asked for again.
+      this.counts.unavailable += 1;
+      return null;
+    }
     if (answer.status !== 200) {
       this.findings.must('recorder-status', `${url}?${query}`, `answers ${answer.status}`);
       await sleep(200);

@@ -174,7 +174,8 @@ export class RenditionHistory {
       .flatMap(({ sequence, parts }) => parts.map((part, index) => ({ ...part, sequence, index })));
     const first = next.find((part) => isBefore(before.edge, { sequence: part.sequence, part: part.index }));
     if (first && first.uri !== hint.uri && !first.gap) {
-      this.#must('hint-missed', `${hint.uri} was hinted and ${first.uri} came`);
+      // Allowed where the segmentation changes, as when an encoder dies (6.2.6); a surprise everywhere else.
+      this.findings.should('hint-missed', this.uri, `${hint.uri} was hinted and ${first.uri} came`);
     }
   }
 

@@ -94,6 +94,8 @@ function checkVersion(playlist, findings) {
       findings.must('version-too-low', 1, `${what} needs version ${version}, and this is version ${playlist.version}`);
     }
   }
+  // Apple's table of versions has EXT-X-GAP among the tags of version 8; section 8 does not ask for it.
+  if (has('EXT-X-GAP')) needs.push([Math.min(8, playlist.version), 'EXT-X-GAP', true]);
   const needed = Math.max(1, ...needs.filter(([, , used]) => used).map(([version]) => version));
   if (playlist.version > needed) {
     findings.should('version-too-high', 1, `version ${playlist.version}, and nothing here needs more than ${needed}`);

@@ -48,7 +48,8 @@ function checkSaidOnce(histories, multivariant, findings) {
     for (const { uri, last } of histories) {
       const own = last && lineIn(last.playlist);
       if (!above || !own) continue;
-      if (above.value !== own.value) findings.must('said-differently', uri, `${tag} is ${own.value}, and ${above.value} above`);
+      if (above.value !== own.value)
+        findings.must('said-differently', uri, `${tag} is ${own.value}, and ${above.value} above`);
       else findings.should('said-twice', uri, `${tag} stands in the multivariant playlist already`);
     }
   }
