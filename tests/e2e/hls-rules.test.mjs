@@ -145,7 +145,7 @@ describe('a media playlist', () => {
     ['date-unreadable', swap(/PROGRAM-DATE-TIME:.*/, 'PROGRAM-DATE-TIME:yesterday')],
     ['date-without-zone', swap('#EXTINF', '#EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:00.000\n#EXTINF', VOD)],
     ['date-coarse', swap('#EXTINF', '#EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:00Z\n#EXTINF', VOD)],
-    ['date-drifts', swap('00:03:15.840Z', '00:03:15.850Z')],
+    ['absence-unsaid', swap('00:03:15.840Z', '00:03:15.850Z'), ['absence-unsaid', 'date-drifts']],
     [
       'date-after-discontinuity',
       swap(/(PROGRAM-DATE-TIME.*\n[^]*?)#EXT-X-PROGRAM-DATE-TIME.*/, '$1#EXT-X-DISCONTINUITY'),
@@ -156,7 +156,7 @@ describe('a media playlist', () => {
         '#EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:03:15.840Z',
         '#EXT-X-DISCONTINUITY\n#EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:03:10.000Z',
       ),
-      ['date-drifts', 'date-goes-back'],
+      ['absence-unsaid', 'date-goes-back'],
     ],
     ['part-inf-missing', swap(/#EXT-X-PART-INF.*\n/, '')],
     ['part-too-long', swap('DURATION=0.32000,URI="a-107.1', 'DURATION=0.33000,URI="a-107.1')],
@@ -168,7 +168,7 @@ describe('a media playlist', () => {
     ['part-short-independent', swap('DURATION=0.32000,URI="a-107.0', 'DURATION=0.20000,URI="a-107.0')],
     ['part-twice', swap('URI="a-107.1.m4s"', 'URI="a-107.0.m4s"')],
     ['part-byterange-start', swap('URI="a-107.1.m4s"', 'URI="a-107.1.m4s",BYTERANGE="10"')],
-    ['parts-beyond', swap('#EXTINF:1.92000,\na-106', '#EXTINF:1.91000,\na-106'), ['date-drifts', 'parts-beyond']],
+    ['parts-beyond', swap('#EXTINF:1.92000,\na-106', '#EXTINF:1.91000,\na-106'), ['absence-unsaid', 'parts-beyond']],
     ['version-too-high', swap('#EXT-X-VERSION:6', '#EXT-X-VERSION:7')],
     ['parts-sum', swap('DURATION=0.32000,URI="a-106.5', 'DURATION=0.31900,URI="a-106.5')],
     [
@@ -192,7 +192,7 @@ describe('a media playlist', () => {
         .replace(/#EXT-X-PRELOAD.*/, '#EXT-X-ENDLIST'),
     ],
     ['skip-place', append('#EXT-X-SKIP:SKIPPED-SEGMENTS=3', live({ count: 10 }).replace('VERSION:6', 'VERSION:9'))],
-    ['skip-too-much', live({ count: 10, skip: 4 })],
+    ['skip-too-much', live({ count: 10, skip: 5 })],
     ['skip-nothing', live({ extra: '#EXT-X-SKIP:SKIPPED-SEGMENTS=0' }).replace('VERSION:6', 'VERSION:9')],
     ['define-one-of', append('#EXT-X-DEFINE:NAME="a",IMPORT="b"').replace('VERSION:6', 'VERSION:8')],
     ['define-value', append('#EXT-X-DEFINE:NAME="a"').replace('VERSION:6', 'VERSION:8')],
@@ -484,8 +484,8 @@ describe('the renditions of a presentation', () => {
     ],
     [
       'report-stale',
-      run([1, 2, 3, 4]),
-      run([1, 2, 3, 4]).map((text) => other(text).replace(/LAST-PART=\d/, 'LAST-PART=0')),
+      run([1, 2, 3, 4, 5]),
+      run([1, 2, 3, 4, 5]).map((text) => other(text).replace(/LAST-PART=\d/, 'LAST-PART=0')),
     ],
     ['report-ahead', run([1, 2, 3]), run([1, 2, 3]).map((text) => other(text).replace(/LAST-PART=\d/, 'LAST-PART=4'))],
   ];
@@ -549,7 +549,7 @@ describe('the media behind a playlist', () => {
     ['media-unreadable', (store) => store.set('a-101.m4s', Buffer.from('no box at all'))],
     ['media-unreadable', (store) => store.set('init-a.mp4', boxOf('ftyp', Buffer.alloc(8)))],
     ['media-not-independent', (store) => store.set('a-101.m4s', whole(101, { first: false }))],
-    ['media-hole', (store) => store.set('a-101.m4s', whole(101, { start: 101 * 48_000 - 10 }))],
+    ['media-hole', (store) => store.set('a-101.m4s', whole(101, { start: 101 * 48_000 - 10 })), ['media-hole']],
     [
       'media-duration',
       (store) => store.set('a-101.m4s', whole(101, { samples: 47 })),
@@ -600,6 +600,20 @@ describe('the media behind a playlist', () => {
       'media-not-independent',
       'media-unreadable',
     ]);
+  });
+
+  test('that never came is told from media that was lost', async () => {
+    const late = (text) =>
+      text
+        .replace('00:03:13.920Z', '00:03:14.020Z')
+        .replace(/#EXT-X-PROGRAM.*03:1[5-9].*\n|#EXT-X-PROGRAM.*03:2.*\n/g, '');
+    const { findings } = await check(
+      (store) => {
+        for (let n = 101; n <= 103; n += 1) store.set(`a-${n}.m4s`, whole(n, { start: n * 48_000 + 2_500 }));
+      },
+      late(live({ count: 4, open: 0 })).replace(/#EXT-X-PART:.*\n/g, ''),
+    );
+    assertBroken(findings, 'media-absent');
   });
 
   test('is announced with its formats, its size and its rate', async () => {

@@ -71,7 +71,8 @@ export class RenditionHistory {
    */
   addDelta(delta, base, full) {
     const [a, b] = [delta.edge, full.edge];
-    if (a.sequence !== b.sequence || a.part !== b.part || delta.mediaSequence !== full.mediaSequence) return false;
+    if (a.sequence !== b.sequence || a.part !== b.part) return false;
+    if (delta.mediaSequence !== full.mediaSequence || delta.nextSequence !== full.nextSequence) return false;
     const whole = applyDelta(base, delta, this.findings);
     const off = whole && difference(whole, full);
     if (off)

@@ -92,17 +92,21 @@ async function checkIFrames(history, { fetch, findings }) {
       if (before && before.segment.sequence + 1 === segment.sequence && !segment.discontinuity) {
         const seconds = measured.start / init.timescale - before.measured.start / before.init.timescale;
         if (Math.abs(seconds - before.segment.duration) * 1_000 > roundingMs(before.segment.durationText) + 1e-6) {
-          findings.must(
-            'media-i-frame-duration',
-            where,
-            `the next I-frame comes after ${seconds} s, EXTINF is ${before.segment.durationText}`,
-          );
+          const text = `the next I-frame comes after ${seconds} s, EXTINF is ${before.segment.durationText}`;
+          if (seconds > before.segment.duration && isAbsent(before.segment, segment))
+            findings.should('media-absent', where, text);
+          else findings.must('media-i-frame-duration', where, text);
         }
       }
     }
     before = measured && { segment, measured, init };
   }
   return figures;
+}
+
+/** Whether the playlist's own dates say that something is missing between two segments. */
+function isAbsent(before, { time }) {
+  return before.time !== null && time !== null && time - before.time > before.duration * 1_000 + WALL_SLACK_MS;
 }
 
 function firstFrame(segment, resource, init, findings, where) {
@@ -159,19 +163,21 @@ function checkDuration(segment, measured, init, findings, where) {
 /** Media time runs on from segment to segment, and the wall time that the playlist gives runs along. */
 function checkFollows(before, now, findings, where) {
   const end = before.measured.start + before.measured.duration;
-  if (before.init.timescale === now.init.timescale && end !== now.measured.start) {
-    findings.must('media-hole', where, `it starts at ${now.measured.start}, and the one before ends at ${end}`);
-  }
-  if (before.segment.time === null || now.segment.time === null) return;
   const media = (now.measured.start / now.init.timescale - before.measured.start / before.init.timescale) * 1_000;
   const wall = now.segment.time - before.segment.time;
-  if (Math.abs(media - wall) > WALL_SLACK_MS) {
-    findings.must(
-      'media-wall',
-      where,
-      `its date moved by ${wall.toFixed(3)} ms, its media time by ${media.toFixed(3)} ms`,
-    );
+  const agree = before.segment.time !== null && now.segment.time !== null && Math.abs(media - wall) <= WALL_SLACK_MS;
+  if (before.init.timescale === now.init.timescale && end !== now.measured.start) {
+    const text = `it starts at ${now.measured.start}, and the one before ends at ${end}`;
+    // What never came is missing in the playlist's time as well.
+    if (agree && isAbsent(before.segment, now.segment)) findings.should('media-absent', where, text);
+    else findings.must('media-hole', where, text);
   }
+  if (before.segment.time === null || now.segment.time === null || agree) return;
+  findings.must(
+    'media-wall',
+    where,
+    `its date moved by ${wall.toFixed(3)} ms, its media time by ${media.toFixed(3)} ms`,
+  );
 }
 
 /** Two dates, each rounded to a millisecond. */

@@ -235,11 +235,19 @@ function checkDates(playlist, findings) {
     if (segment.dateTime === null) continue;
     const due = before.time + before.duration * 1_000;
     const off = segment.dateTime - due;
-    if (!segment.discontinuity && Math.abs(off) > slack) {
+    if (!segment.discontinuity && off < -slack) {
       findings.must(
         'date-drifts',
         segment.line,
-        `the date is ${off.toFixed(3)} ms off the end of segment ${before.sequence}`,
+        `the date is ${-off.toFixed(3)} ms before the end of segment ${before.sequence}`,
+      );
+    }
+    // Media that is not there is to be said with EXT-X-GAP, in segments that last as long (6.2.1).
+    if (!segment.discontinuity && off > slack) {
+      findings.should(
+        'absence-unsaid',
+        segment.line,
+        `${off.toFixed(3)} ms are missing behind segment ${before.sequence}`,
       );
     }
     if (segment.discontinuity && off < -MAX_OVERLAP_MS) {
@@ -272,11 +280,12 @@ function checkSkip(playlist, findings) {
   if (playlist.segments[0] && playlist.segments[0].line < skip.line) {
     findings.must('skip-place', skip.line, 'segments stand before EXT-X-SKIP');
   }
-  if (boundary !== null && playlist.duration < boundary - CALCULATION) {
+  // The boundary is reckoned from the end of the last parent segment, which may still be coming in (6.2.5.1).
+  if (boundary !== null && playlist.listed < boundary - CALCULATION) {
     findings.must(
       'skip-too-much',
       skip.line,
-      `only ${playlist.duration.toFixed(3)} s are left of the last ${boundary} s`,
+      `only ${playlist.listed.toFixed(3)} s are left of the last ${boundary} s`,
     );
   }
   if (skip.segments === 0 && !skip.removedDateRanges) findings.should('skip-nothing', skip.line, 'nothing is skipped');
@@ -306,6 +315,7 @@ function checkLowLatency(playlist, findings) {
   if (playlist.control('CAN-BLOCK-RELOAD') !== 'YES') findings.must('profile-blocking', 1, 'no CAN-BLOCK-RELOAD');
   if (playlist.partTarget === null) findings.must('profile-parts', 1, 'no EXT-X-PART-INF');
   if (!playlist.partHint) findings.must('profile-hint', 1, 'no EXT-X-PRELOAD-HINT of a part');
-  if (!playlist.all.some(({ dateTime }) => dateTime !== null))
+  // In a delta update the dates may have been skipped.
+  if (!playlist.skip && !playlist.all.some(({ dateTime }) => dateTime !== null))
     findings.must('profile-date', 1, 'no EXT-X-PROGRAM-DATE-TIME');
 }

@@ -88,7 +88,7 @@ const BOUNDARY_MS = 500;
 function checkReports(histories, findings, resolve) {
   const byUri = new Map(histories.map((history) => [history.uri, history]));
   for (const history of histories) {
-    for (const [index, { playlist, asked, at }] of history.served.entries()) {
+    for (const [index, { playlist, at }] of history.served.entries()) {
       if (playlist.ended || playlist.partTarget === null) continue;
       const reported = new Set();
       for (const { uri, lastSequence, lastPart } of playlist.reports) {
@@ -100,9 +100,7 @@ function checkReports(histories, findings, resolve) {
         if (target === history) findings.should('report-own', history.uri, 'a rendition reports itself');
         reported.add(target);
         const report = { sequence: lastSequence ?? playlist.edge.sequence, part: lastPart ?? playlist.edge.part };
-        // The playlist may have been made when its own edge moved, at the earliest.
-        const moved = index > 0 && isBefore(history.served[index - 1].playlist.edge, playlist.edge);
-        const made = moved ? Math.max(asked, history.served[index - 1].at) : firstSeen(history, index);
+        const made = firstSeen(history, index);
         checkReport(target, report, { made, at, slack: playlist.partTarget * 1_000 }, history.uri, findings);
       }
       for (const other of histories) {
@@ -114,10 +112,11 @@ function checkReports(histories, findings, resolve) {
   }
 }
 
+/** When a playlist can have been made at the earliest: when its edge moved, which is after the answer before it. */
 function firstSeen({ served }, index) {
   let first = index;
   while (first > 0 && !isBefore(served[first - 1].playlist.edge, served[index].playlist.edge)) first -= 1;
-  return served[first].asked;
+  return first > 0 ? served[first - 1].asked : served[0].asked;
 }
 
 function checkReport(target, report, { made, at, slack }, where, findings) {
