@@ -17,6 +17,9 @@ const PHONE = { width: 390, height: 844 };
 /** Where the picture is not what is tested, a light one leaves the machine to the page. */
 const LIGHT = ['--ladder', SMALL_LADDER];
 
+/** As far behind live as whole segments are; latency.test.mjs watches the page at low latency. */
+const STEADY = '?distance=steady';
+
 const clip = (name) => join(paths.CLIPS, name);
 const inputs = [
   { name: 'test-picture', input: 'test' },
@@ -48,7 +51,7 @@ async function startDemo(stage, name, input, args = []) {
 }
 
 const untilItPlays = (page) =>
-  until('the page plays', async () => (await state(page)).clockReads > 10, 30_000);
+  until('the page plays', async () => (await state(page)).clockReads > 10, 60_000);
 
 describe(`the demo plays for ${SECONDS} s`, () => {
   const stage = new Stage();
@@ -68,7 +71,7 @@ describe(`the demo plays for ${SECONDS} s`, () => {
       const complaints = [];
       page.on('pageerror', (error) => complaints.push(error.message));
       const handedOut = page.waitForResponse('**/demo.json');
-      await page.goto(url);
+      await page.goto(url + STEADY);
       try {
         const tokens = tokensOf(await (await handedOut).json());
         await untilItPlays(page);
@@ -126,12 +129,12 @@ describe('the viewer of the demo', () => {
     const { url } = await startDemo(stage, 'viewer', 'test', LIGHT);
     const browser = await startBrowser(stage, 'refused');
     const page = await browser.newPage({ viewport: DESKTOP });
-    await page.goto(url);
+    await page.goto(url + STEADY);
     // What Playwright evaluates counts as a viewer's gesture, and would allow the sound.
     const devtools = await page.context().newCDPSession(page);
     const untouched = async (expression) =>
       (await devtools.send('Runtime.evaluate', { expression, returnByValue: true })).result.value;
-    await until('the page plays', () => untouched('window.selvedge?.clockReads > 10'), 30_000);
+    await until('the page plays', () => untouched('window.selvedge?.clockReads > 10'), 60_000);
 
     assert.equal(await untouched('window.selvedge.muted'), true, 'refused sound, yet a picture');
     await page.screenshot({ path: join(artifacts(), 'muted.png') });
@@ -149,6 +152,12 @@ describe('the viewer of the demo', () => {
       assert.deepEqual(now.errors.filter(({ fatal }) => fatal), []);
       assert.ok(now.levels.length >= 2);
     }
+
+    await page.check('input[name=distance][value=low]', { force: true });
+    await until('it is live at low latency', async () => {
+      const now = await state(page);
+      return now.player === 'hls' && now.latencyMs !== null && now.live;
+    }, 60_000);
 
     await page.check('input[name=carrier][value=header]', { force: true });
     await until('it plays with the token in a header', async () => {
@@ -174,7 +183,7 @@ describe('the page of the demo', () => {
     const { url } = await startDemo(stage, 'recovery', 'test', LIGHT);
     const browser = await startBrowser(stage);
     const page = await browser.newPage({ viewport: DESKTOP });
-    await page.goto(url);
+    await page.goto(url + STEADY);
     await untilItPlays(page);
     const live = () => page.getAttribute('#live', 'data-live');
     const untilLive = () =>

@@ -138,6 +138,7 @@ async function play(which, { hold = false } = {}) {
   frameShownAt = null;
   latencyWhenRead = null;
   state.latencyMs = null;
+  state.live = false;
   const carrier = chosen('carrier');
   await player.open(which, demo, CARRIERS[carrier], chosen('distance') === 'low');
   state.player = which;
