@@ -59,6 +59,7 @@ impl Sketched {
             period_start: UnixMillis(0),
             opened: UnixMillis(0),
             base: None,
+            source: None,
         });
         let snapshot = Snapshot {
             channel: "demo".to_owned(),

@@ -17,6 +17,8 @@ import {
   gapsOf,
   lanesOf,
   outline,
+  seamsOf,
+  zerosOf,
 } from './support/ledger.mjs';
 import { startEdge, startOrigin, untilDeep } from './support/parts.mjs';
 import { Stage } from './support/processes.mjs';
@@ -29,7 +31,13 @@ import { assertContent, watch } from './support/watching.mjs';
 const APART_MS = 6_000;
 /** The second encoder is started so much later: half a segment, so that two clocks of their own are out of step. */
 const LATER_MS = 1_000;
-const PAIRS = { ours: 'ours' };
+/** How much time a switch between two clocks may lose or repeat: a segment begins where its encoder wanted it to. */
+const LONGEST_SEAM_MS = 1_920 + 100;
+
+/** The addresses of the two: encoders without a name of their own are told apart by theirs. */
+const ADDRESSES = ['127.0.0.2', '127.0.0.3'];
+
+const PAIRS = { ours: 'ours', ffmpeg: 'ffmpeg-dash-low-latency' };
 
 const vectors = process.env.SELVEDGE_VECTORS;
 
@@ -58,7 +66,7 @@ describe('two encoders on one channel', () => {
 
   /** The life of a pair: one dies and comes back, and then the other. */
   async function live(channel, sender) {
-    const taps = [await startTap(stage, origin), await startTap(stage, origin)];
+    const taps = await Promise.all(ADDRESSES.map((from) => startTap(stage, origin, { from })));
     const harvest = new Harvest(origin, channel);
     let started = 0;
     const start = (which) =>
@@ -84,21 +92,23 @@ describe('two encoders on one channel', () => {
     await sleep(1_000);
     await Promise.all(taps.map((tap) => tap.quiet()));
     const renditions = await harvest.close();
-    return { renditions, figures: figures[channel], lanes: taps.map(({ pushed }) => lanesOf(pushed)) };
+    return { harvest, renditions, figures: figures[channel], lanes: taps.map(({ pushed }) => lanesOf(pushed)) };
   }
 
   /** One event, pushed by two at once. */
   async function repeat(channel) {
     const folder = join(vectors, 'cmaf-ingest/medialive');
     assert.ok(existsSync(join(folder, 'video')), `SELVEDGE_VECTORS is set, but ${folder} is missing`);
-    const taps = [await startTap(stage, origin), await startTap(stage, origin)];
+    const taps = await Promise.all(ADDRESSES.map((from) => startTap(stage, origin, { from })));
     const harvest = new Harvest(origin, channel);
     await Promise.all(taps.map(({ url }) => pushMediaLive(folder, `${url}/ingest/${channel}`)));
-    return { renditions: await harvest.close(), lanes: taps.map(({ pushed }) => lanesOf(pushed)) };
+    return { harvest, renditions: await harvest.close(), lanes: taps.map(({ pushed }) => lanesOf(pushed)) };
   }
 
   test('on one clock are one: nothing is lost, repeated or begun anew', async (t) => {
-    const { renditions, figures, lanes } = await lives.ours;
+    const { harvest, renditions, figures, lanes } = await lives.ours;
+    harvest.assertLawful();
+    harvest.assertDialectsAgree();
     assert.equal(renditions.length, lanes[0].size);
     for (const rendition of renditions) {
       assert.deepEqual(gapsOf(rendition), [], outline(rendition));
@@ -113,11 +123,38 @@ describe('two encoders on one channel', () => {
     assert.deepEqual(figures.stalls, [], 'the viewer waits for nothing');
   });
 
+  test('on clocks of their own take turns: one discontinuity a death, and no time is missing', async (t) => {
+    const { harvest, renditions, figures, lanes } = await lives.ffmpeg;
+    harvest.assertLawful();
+    harvest.assertDialectsAgree();
+    assert.equal(renditions.length, lanes[0].size);
+    assertAligned(renditions);
+    for (const rendition of renditions) {
+      assert.deepEqual(gapsOf(rendition), [], outline(rendition));
+      assert.equal(breaksOf(rendition).length, 2, outline(rendition));
+      const frames = assertSent(rendition, lanes);
+      assertContiguous(rendition);
+      const seams = seamsOf(rendition);
+      t.diagnostic(`${rendition.name}: ${frames} frames, seams of ${seams.map((ms) => ms.toFixed(0))} ms`);
+      for (const ms of seams) assert.ok(Math.abs(ms) <= LONGEST_SEAM_MS, `${ms} ms; ${outline(rendition)}`);
+    }
+    const zeros = renditions.map(zerosOf);
+    for (const epoch of zeros[0].keys()) {
+      const all = zeros.flatMap((zero) => zero.get(epoch));
+      assert.ok(Math.max(...all) - Math.min(...all) < 1, `epoch ${epoch}: renditions differ on the time: ${all}`);
+    }
+    t.diagnostic(JSON.stringify(figures));
+    assertContent('ffmpeg', figures, { burnedClock: false });
+    assert.deepEqual(figures.stalls, [], 'the viewer waits for nothing');
+  });
+
   test(
     'that send the same bytes are heard once',
     { skip: vectors ? false : 'SELVEDGE_VECTORS is not set: the recorded vectors are not here' },
     async () => {
-      const { renditions, lanes } = await lives.medialive;
+      const { harvest, renditions, lanes } = await lives.medialive;
+      harvest.assertLawful();
+      harvest.assertDialectsAgree();
       assert.equal(renditions.length, 2);
       for (const rendition of renditions) {
         assertComplete(rendition, [lanes[0]]);

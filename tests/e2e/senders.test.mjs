@@ -50,12 +50,14 @@ describe('what real senders push comes out as it went in', () => {
     }
     const renditions = await harvest.close();
     const pushes = marks.slice(1).map((mark, i) => tap.pushed.slice(marks[i], mark));
-    return { renditions, pushes, runs: pushes.map(lanesOf) };
+    return { harvest, renditions, pushes, runs: pushes.map(lanesOf) };
   }
 
   for (const name of Object.keys(SENDERS)) {
     test(name, async (t) => {
-      const { renditions, pushes, runs } = await lives[name];
+      const { harvest, renditions, pushes, runs } = await lives[name];
+      harvest.assertLawful();
+      harvest.assertDialectsAgree();
       for (const request of pushes.flat().filter(({ whole }) => whole)) {
         assert.equal(request.status ?? 200, 200, `${request.method} ${request.path}`);
       }

@@ -220,7 +220,7 @@ impl Channel {
             return done;
         }
         self.finish(track, now, &mut done);
-        if let Some(ordinal) = self.enter(track, placing, segment, now, &mut done) {
+        if let Some(ordinal) = self.enter(track, push, placing, segment, now, &mut done) {
             self.open_tail(track, push, segment, (ordinal, target), now, &mut done);
         }
         done
@@ -272,7 +272,7 @@ impl Channel {
         }
         match state.held.take() {
             Some((held_by, held)) if held.start != segment.start => {
-                self.commit_one(track, &held_by, held, now, &mut done);
+                self.commit_held(track, &held_by, held, now, &mut done);
             }
             _ => {}
         }
@@ -465,7 +465,7 @@ impl Channel {
             Placing::In(_) | Placing::Opens(_) => {}
         }
         self.finish(track, now, done);
-        let Some(ordinal) = self.enter(track, placing, &segment, now, done) else {
+        let Some(ordinal) = self.enter(track, push, placing, &segment, now, done) else {
             return Verdict::Duplicate;
         };
         let last = segment.last;
@@ -560,18 +560,21 @@ impl Channel {
             None => return,
         };
         for (push, segment) in waiting {
-            let end = self
-                .tracks
-                .get(track)
-                .and_then(|state| state.entries.back())
-                .map(Entry::end);
-            let begins = Anchor::of(&segment, now)
-                .time()
-                .as_nanos()
-                .saturating_add(ticks_to_nanos(
-                    segment.start.cast_signed(),
-                    segment.init.timescale,
-                ));
+            let state = self.tracks.get(track);
+            let end = state.and_then(|state| state.entries.back()).map(Entry::end);
+            let epoch_on_air = state.and_then(|state| state.last).map(|last| last.epoch);
+            let anchor = Anchor::of(&segment, now);
+            // Where another track has begun with this encoder's timeline, all begin, so that numbers keep in step.
+            let begun = self.epochs.last().filter(|epoch| {
+                epoch_on_air.is_some_and(|on_air| on_air < epoch.ordinal)
+                    && epoch.source.as_ref() == Some(&push.source)
+                    && anchor.agrees_with(epoch, false) == Some(true)
+            });
+            let end = begun.and_then(|epoch| epoch.base).map(|base| base.wall).or(end);
+            let begins = anchor.time().as_nanos().saturating_add(ticks_to_nanos(
+                segment.start.cast_signed(),
+                segment.init.timescale,
+            ));
             // What viewers have seen already from the encoder that is gone they do not see again.
             if end.is_none_or(|end| begins.saturating_add(segment.span() / 2) >= end) {
                 self.commit_one(track, &push, segment, now, done);

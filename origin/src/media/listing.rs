@@ -34,7 +34,7 @@ impl Channel {
         let before = self.epochs.iter().rev().find_map(|epoch| epoch.base);
         let epoch = self.epochs.iter_mut().find(|epoch| epoch.ordinal == ordinal)?;
         let state = self.tracks.get_mut(track)?;
-        let wall = epoch.wall(segment.start, segment.init.timescale);
+        let wall = epoch.shown(segment);
         let base = *epoch.base.get_or_insert_with(|| Base {
             sequence: match (highest, before) {
                 (Some(highest), Some(before)) => highest.saturating_add(1).max(
@@ -156,7 +156,7 @@ impl Channel {
             name,
             start: segment.start,
             duration: segment.duration,
-            wall: epoch.wall(segment.start, segment.init.timescale),
+            wall: epoch.shown(segment),
             span: segment.span(),
             length: segment.length(),
             init: segment.init.hash,

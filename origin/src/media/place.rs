@@ -1,5 +1,7 @@
 //! Which epoch a segment belongs to, and whether it is wanted at all.
 
+use std::sync::Arc;
+
 use super::channel::{Channel, Committed};
 use super::segment::{ClosedSegment, Entry};
 use super::tail::Push;
@@ -33,8 +35,15 @@ impl Channel {
             return Placing::Duplicate;
         };
         let anchor = Anchor::of(segment, now);
+        // Only of an encoder that sends this track too: sound may come from another machine than pictures.
+        let is_of_another = |epoch: &Epoch| {
+            epoch
+                .source
+                .as_ref()
+                .is_some_and(|source| *source != push.source && state.sources.contains_key(source))
+        };
         let newest = self.epochs.last();
-        let joins_newest = newest.filter(|epoch| joins(epoch, segment, anchor, now));
+        let joins_newest = newest.filter(|epoch| joins(epoch, segment, anchor, is_of_another(epoch), now));
         let opens = joins_newest.map_or(Placing::Opens(anchor), |epoch| Placing::In(epoch.ordinal));
         let Some(last) = state.last else { return opens };
         // It stands in ticks of the init segment before this one, which may have counted others.
@@ -47,7 +56,8 @@ impl Channel {
             .map_or(segment.duration, |nominal| nominal.max(segment.duration));
         let init_changed = segment.init.hash != last.init;
         let is_foreign = state.source.as_ref().is_some_and(|source| *source != push.source);
-        let agrees = current.and_then(|epoch| anchor.agrees_with(epoch));
+        let agrees = current.and_then(|epoch| anchor.agrees_with(epoch, is_of_another(epoch)));
+        let is_foreign_clock = current.is_some_and(is_of_another);
         let ahead = current.is_some_and(|epoch| {
             epoch.wall(segment.start, segment.init.timescale) > now.as_nanos().saturating_add(FUTURE_NANOS)
         });
@@ -67,12 +77,14 @@ impl Channel {
                 match agrees {
                     // The sender's clock says that this is old media: a late repeat, unless it is very late.
                     Some(true) => last.end - segment.start > usual.saturating_mul(LATE_SEGMENTS),
-                    Some(false) => segment.start <= last.start,
+                    Some(false) => is_foreign_clock || segment.start <= last.start,
                     None if is_known && !state.renewed => false,
                     None => segment.start < last.start || state.renewed && segment.start == last.start,
                 }
             } else {
-                (state.renewed || !contiguous) && (agrees == Some(false) || ahead && agrees.is_none())
+                // Two clocks may happen to stand a segment apart.
+                (state.renewed || is_foreign_clock || !contiguous)
+                    && (agrees == Some(false) || ahead && agrees.is_none())
             };
         if !restarted {
             if segment.start < last.end && segment.start.abs_diff(last.end) > segment.duration / 8 {
@@ -102,6 +114,7 @@ impl Channel {
     pub(super) fn enter(
         &mut self,
         track: &str,
+        push: &Push,
         placing: Placing,
         segment: &ClosedSegment,
         now: UnixMillis,
@@ -113,7 +126,7 @@ impl Channel {
                 if self.tracks.get(track).is_some_and(|state| state.last.is_some()) {
                     self.list_held(now, done);
                 }
-                Some(self.open_epoch(segment, anchor, now))
+                Some(self.open_epoch(push, segment, anchor, now))
             }
             Placing::Standby | Placing::Duplicate => None,
         }
@@ -133,12 +146,34 @@ impl Channel {
         for name in names {
             let held = self.tracks.get_mut(&name).and_then(|track| track.held.take());
             if let Some((push, held)) = held {
-                self.commit_one(&name, &push, held, now, done);
+                self.commit_held(&name, &push, held, now, done);
             }
         }
     }
 
-    fn open_epoch(&mut self, segment: &ClosedSegment, anchor: Anchor, now: UnixMillis) -> u32 {
+    /// Lists what was held of a segment. It came before the init segment that may have come since, and says nothing
+    /// of that.
+    pub(super) fn commit_held(
+        &mut self,
+        track: &str,
+        push: &Push,
+        held: ClosedSegment,
+        now: UnixMillis,
+        done: &mut Committed,
+    ) {
+        let Some((renewed, touched)) = self.tracks.get(track).map(|state| (state.renewed, state.touched))
+        else {
+            return;
+        };
+        self.commit_one(track, push, held, now, done);
+        if let Some(state) = self.tracks.get_mut(track) {
+            state.renewed = renewed;
+            // It is not of now, so it makes no timeline alive.
+            state.touched = touched;
+        }
+    }
+
+    fn open_epoch(&mut self, push: &Push, segment: &ClosedSegment, anchor: Anchor, now: UnixMillis) -> u32 {
         let ordinal = self.opened_epochs;
         self.opened_epochs = self.opened_epochs.saturating_add(1);
         let time = anchor.time();
@@ -176,6 +211,7 @@ impl Channel {
             period_start,
             opened: now,
             base: None,
+            source: Some(Arc::clone(&push.source)),
         });
         ordinal
     }
@@ -196,8 +232,8 @@ impl Channel {
 }
 
 /// Whether a segment on a new timeline belongs to an epoch that another track opened.
-fn joins(epoch: &Epoch, segment: &ClosedSegment, anchor: Anchor, now: UnixMillis) -> bool {
-    anchor.agrees_with(epoch).unwrap_or_else(|| {
+fn joins(epoch: &Epoch, segment: &ClosedSegment, anchor: Anchor, is_foreign: bool, now: UnixMillis) -> bool {
+    anchor.agrees_with(epoch, is_foreign).unwrap_or_else(|| {
         let off = epoch
             .wall(segment.start, segment.init.timescale)
             .saturating_sub(now.as_nanos());

@@ -1,8 +1,11 @@
 //! Where media time stands on the wall clock: epochs and their anchors.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::segment::ClosedSegment;
+use crate::cmaf::Kind;
 use crate::time::{UnixMillis, nanos_to_ticks, ticks_to_nanos};
 
 /// A contiguous run of one timeline, shared by the tracks of a channel.
@@ -20,6 +23,9 @@ pub struct Epoch {
     pub opened: UnixMillis,
     /// Number and wall time of the first segment that was numbered in it.
     pub base: Option<Base>,
+    /// The encoder that opened it; forgotten over a restart.
+    #[serde(skip)]
+    pub source: Option<Arc<str>>,
 }
 
 /// Number and wall time of an epoch's first segment.
@@ -37,6 +43,17 @@ impl Epoch {
         self.anchor
             .as_nanos()
             .saturating_add(ticks_to_nanos(ticks.cast_signed(), timescale))
+    }
+
+    /// Wall time in nanoseconds since 1970 at which a segment is first heard or seen. Sound begins with what its edit
+    /// list cuts away, the encoder's priming; pictures that are shown late are offset by as much.
+    pub fn shown(&self, segment: &ClosedSegment) -> i64 {
+        let init = &segment.init;
+        let cut = match init.kind {
+            Kind::Audio => ticks_to_nanos(init.edit.media_time, init.timescale),
+            _ => 0,
+        };
+        self.wall(segment.start, init.timescale).saturating_sub(cut)
     }
 
     /// `presentationTimeOffset` of a track in this epoch's Period, when that begins at `start`.
@@ -116,10 +133,11 @@ impl Anchor {
     }
 
     /// Whether this is a sender's word that an epoch's anchor is, or is not, its own. Nothing is said by a
-    /// time of arrival.
-    pub fn agrees_with(self, epoch: &Epoch) -> Option<bool> {
+    /// time of arrival. `is_foreign` says that the epoch is another encoder's.
+    pub fn agrees_with(self, epoch: &Epoch, is_foreign: bool) -> Option<bool> {
+        let tolerance = if is_foreign { TWIN_MS } else { AGREEMENT_MS };
         match self {
-            Self::Told(time) => Some(time.0.abs_diff(epoch.anchor.0) <= AGREEMENT_MS),
+            Self::Told(time) => Some(time.0.abs_diff(epoch.anchor.0) <= tolerance),
             Self::Arrived(_) => None,
         }
     }
@@ -130,3 +148,5 @@ pub(super) const MIN_NOMINAL_NANOS: i64 = 100_000_000;
 const DAY_MS: u64 = 86_400_000;
 /// Reference times of one encoder's tracks differ by their encoding delays.
 const AGREEMENT_MS: u64 = 1_500;
+/// Two encoders are on one clock where they agree to within half a frame: else a frame of one is not the other's.
+const TWIN_MS: u64 = 20;

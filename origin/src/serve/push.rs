@@ -193,7 +193,7 @@ impl Origin {
             }
         };
         match sniffed {
-            Sniffed::Manifest => self.take_manifest(channel, head, body).await,
+            Sniffed::Manifest => self.take_manifest(way, head, body).await,
             Sniffed::Foreign(foreign) => Err(foreign.refusal()),
             Sniffed::Media => self.take_media(way, &name, head, body).await,
         }
@@ -284,7 +284,8 @@ impl Origin {
         }
     }
 
-    async fn take_manifest(&self, channel: &str, mut text: BytesMut, body: &mut Body) -> Result<(), Error> {
+    async fn take_manifest(&self, way: &Way, mut text: BytesMut, body: &mut Body) -> Result<(), Error> {
+        let channel: &str = &way.channel;
         let limit = self.0.config.limits.manifest_bytes;
         let mut pace = self.pace();
         while let Some(bytes) = self.next(body, text.len() as u64).await? {
@@ -307,7 +308,7 @@ impl Origin {
                 "the sender's manifest says that the channel ended"
             );
             let now = self.0.clock.now();
-            let done = cell.change(|channel| channel.end(None, now));
+            let done = cell.change(|channel| channel.leave(None, &way.push, now));
             self.store_all(channel, done.write).await?;
         }
         Ok(())
@@ -447,7 +448,7 @@ impl Origin {
                 }
                 (Step::End, Some(cell)) => {
                     tracing::info!(channel, track, "the sender ended the track");
-                    write.extend(cell.change(|channel| channel.end(Some(track), now)).write);
+                    write.extend(cell.change(|channel| channel.leave(Some(track), push, now)).write);
                 }
                 (Step::Segment(_) | Step::End, None) => {}
             }

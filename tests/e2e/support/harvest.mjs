@@ -1,128 +1,60 @@
-// Watches a channel as players see it, from its first playlist on: keeps every segment that was ever listed, and
-// refuses at once what no playlist may ever do.
+// Watches a channel as players see it, from its first document on: keeps every segment that was ever listed, and holds
+// each playlist and each MPD, alone and beside those before it, to the rules of the documents.
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { framesOf, tracksOf } from './cmaf.mjs';
+import { Findings, RenditionHistory, checkMediaPlaylist, checkMultivariant, checkPresentation } from './hls-rules.mjs';
+import { MpdHistory, checkMpd } from './mpd-rules.mjs';
 
 const EVERY_MS = 250;
 
 /**
- * @typedef {object} Entry one segment of a media playlist
- * @property {number} number media sequence number
- * @property {number} discontinuity its discontinuity sequence number
- * @property {boolean} gap
- * @property {number} seconds EXTINF
- * @property {number} date ms since 1970, of its start
- * @property {boolean} dated whether the date was written beside it
- * @property {string} map URI of its init segment
- * @property {string} uri
- * @property {Buffer} [media]
+ * One rendition through time.
  */
-
-/** A media playlist, read by RFC 8216's own words. */
-export function parsePlaylist(text) {
-  const number = (pattern) => Number(pattern.exec(text)?.[1] ?? 0);
-  const list = {
-    first: number(/^#EXT-X-MEDIA-SEQUENCE:(\d+)/m),
-    target: number(/^#EXT-X-TARGETDURATION:(\d+)/m),
-    ended: /^#EXT-X-ENDLIST/m.test(text),
-    /** @type {Entry[]} */
-    entries: [],
-  };
-  let discontinuity = number(/^#EXT-X-DISCONTINUITY-SEQUENCE:(\d+)/m);
-  let map = null;
-  let date = null;
-  let next = {};
-  for (const line of text.split(/\r?\n/)) {
-    const value = line.slice(line.indexOf(':') + 1);
-    if (line === '#EXT-X-DISCONTINUITY') discontinuity += 1;
-    else if (line === '#EXT-X-GAP') next.gap = true;
-    else if (line.startsWith('#EXT-X-MAP:')) map = /URI="([^"]+)"/.exec(value)[1];
-    else if (line.startsWith('#EXT-X-PROGRAM-DATE-TIME:')) [date, next.dated] = [Date.parse(value), true];
-    else if (line.startsWith('#EXTINF:')) next.seconds = Number.parseFloat(value);
-    else if (line !== '' && !line.startsWith('#')) {
-      list.entries.push({
-        ...{ number: list.first + list.entries.length, discontinuity, gap: false, dated: false, date, map },
-        ...{ ...next, uri: line },
-      });
-      if (date !== null) date += next.seconds * 1_000;
-      next = {};
-    }
-  }
-  return list;
-}
-
-/** The URIs of a multivariant playlist's renditions, as they stand in it. */
-export const renditionsOf = (text) => [
-  ...new Set([...text.matchAll(/^(?!#)(\S+)$|^#EXT-X-MEDIA:.*URI="([^"]+)"/gm)].map((match) => match[1] ?? match[2])),
-];
-
-/** One rendition through time. */
-class Rendition {
-  /** @type {Map<number, Entry>} by media sequence number */
-  entries = new Map();
+export class Rendition {
+  /** @type {Map<number, Buffer>} media by media sequence number */
+  media = new Map();
+  /** @type {Map<string, Buffer>} */
   inits = new Map();
-  first = 0;
-  target = null;
 
-  constructor(name) {
-    this.name = name;
+  constructor(uri, findings) {
+    this.name = uri;
+    this.folder = uri.slice(0, uri.lastIndexOf('/') + 1);
+    this.history = new RenditionHistory(uri, findings);
   }
 
-  /** Takes a playlist; says which of its segments have not been fetched. */
-  take(list) {
-    const say = (what) => `${this.name}: ${what}`;
-    this.target ??= list.target;
-    assert.equal(list.target, this.target, say('the target duration changed'));
-    assert.ok(list.first >= this.first, say(`the media sequence went back from ${this.first} to ${list.first}`));
-    this.first = list.first;
-    const known = [...this.entries.keys()].at(-1);
-    const newest = list.entries.at(-1)?.number ?? known;
-    assert.ok(known === undefined || newest >= known, say(`number ${known} was listed, and ${newest} is the last`));
-    for (const entry of list.entries) {
-      assert.ok(entry.seconds < list.target + 0.5, say(`${entry.uri} lasts ${entry.seconds} s, target ${list.target}`));
-      const before = this.entries.get(entry.number);
-      if (!before) {
-        this.entries.set(entry.number, entry);
-        continue;
-      }
-      for (const key of ['uri', 'gap', 'discontinuity', 'seconds', 'map']) {
-        assert.equal(entry[key], before[key], say(`number ${entry.number} changed its ${key}`));
-      }
-      // Between two dates a player counts durations, which are rounded.
-      assert.ok(Math.abs(entry.date - before.date) <= 2, say(`number ${entry.number} moved in time`));
-    }
-    return [...this.entries.values()].filter((entry) => !entry.gap && !entry.media && entry.number >= list.first);
-  }
-
+  /**
+   * Every segment that was ever listed, by number.
+   *
+   * @returns {(import('./rules/hls-playlist.mjs').Segment & { media?: Buffer })[]}
+   */
   get list() {
-    return [...this.entries.values()].sort((a, b) => a.number - b.number);
+    return [...this.history.segments.values()]
+      .sort((a, b) => a.sequence - b.sequence)
+      .map((segment) => ({ ...segment, media: this.media.get(segment.sequence) }));
   }
 
-  get init() {
-    return this.inits.values().next().value;
-  }
-
-  /** The tracks that the init segment of an entry describes. */
-  tracks(entry) {
-    return tracksOf(this.inits.get(entry.map));
+  /** The tracks that the init segment of a segment describes. */
+  tracks(segment) {
+    return tracksOf(this.inits.get(segment.map.uri));
   }
 
   /** Every frame of every segment, in the order of the playlist. */
   frames() {
     return this.list
-      .filter((entry) => entry.media)
-      .flatMap((entry) => framesOf(entry.media, this.tracks(entry)).map((frame) => ({ ...frame, entry })));
+      .filter(({ media }) => media)
+      .flatMap((segment) => framesOf(segment.media, this.tracks(segment)).map((frame) => ({ ...frame, segment })));
   }
 }
 
-/**
- * Watches a channel until `close`.
- */
+/** Watches a channel until `close`. */
 export class Harvest {
   /** @type {Map<string, Rendition>} by URI */
   renditions = new Map();
+  findings = new Findings();
+  mpds = new MpdHistory(this.findings);
   #base;
+  #presentation = null;
   #stopped = false;
   #failed = null;
   #watching;
@@ -155,20 +87,35 @@ export class Harvest {
   async #look() {
     const multivariant = await this.#get('index.m3u8');
     if (!multivariant) return;
-    for (const uri of renditionsOf(multivariant.toString())) {
-      if (!this.renditions.has(uri)) this.renditions.set(uri, new Rendition(uri));
+    const { playlist } = checkMultivariant(multivariant.toString(), { findings: this.findings });
+    for (const uri of playlist.uris) {
+      if (!this.renditions.has(uri)) this.renditions.set(uri, new Rendition(uri, this.findings));
     }
-    await Promise.all(
-      [...this.renditions].map(async ([uri, rendition]) => {
-        const text = await this.#get(uri);
-        if (!text) return;
-        const folder = uri.slice(0, uri.lastIndexOf('/') + 1);
-        for (const entry of rendition.take(parsePlaylist(text.toString()))) {
-          if (!rendition.inits.has(entry.map)) rendition.inits.set(entry.map, await this.#must(folder + entry.map));
-          entry.media = await this.#must(folder + entry.uri);
-        }
-      }),
-    );
+    await Promise.all([...[...this.renditions.values()].map((rendition) => this.#follow(rendition)), this.#followMpd()]);
+  }
+
+  async #follow(rendition) {
+    const asked = performance.now();
+    const text = await this.#get(rendition.name);
+    if (!text) return;
+    this.findings.context = rendition.name;
+    const { playlist } = checkMediaPlaylist(text.toString(), { findings: this.findings });
+    rendition.history.add({ playlist, asked, at: performance.now() });
+    this.findings.context = '';
+    for (const { sequence, uri, gap, map } of playlist.segments) {
+      if (gap || rendition.media.has(sequence)) continue;
+      if (!rendition.inits.has(map.uri)) rendition.inits.set(map.uri, await this.#must(rendition.folder + map.uri));
+      rendition.media.set(sequence, await this.#must(rendition.folder + uri));
+    }
+  }
+
+  async #followMpd() {
+    const text = (await this.#get('manifest.mpd'))?.toString();
+    if (!text) return;
+    const { presentation } = checkMpd(text, { findings: this.findings });
+    if (presentation) this.#presentation = presentation;
+    // What has ended is a document of its own: nothing is updated any more.
+    if (presentation?.type === 'dynamic') this.mpds.add(presentation, text, Date.now());
   }
 
   async #get(path) {
@@ -185,17 +132,41 @@ export class Harvest {
     return body;
   }
 
-  /** What is there by now; throws what was seen to be wrong. */
-  check() {
-    if (this.#failed) throw this.#failed;
-    return [...this.renditions.values()];
-  }
-
-  /** Looks once more and stops. */
+  /** Looks once more and stops; throws what could not be had, and keeps what rules were broken. */
   async close() {
     this.#stopped = true;
     await this.#watching;
-    if (!this.#failed) await this.#look();
-    return this.check();
+    if (this.#failed) throw this.#failed;
+    await this.#look();
+    const renditions = [...this.renditions.values()];
+    if (renditions.length) checkPresentation(renditions.map(({ history }) => history), this.findings);
+    return renditions;
+  }
+
+  /** Asserts that no playlist and no MPD broke a rule. */
+  assertLawful() {
+    const musts = this.findings.list.filter(({ strength }) => strength === 'must');
+    assert.deepEqual(musts, [], `${this.channel}:\n${this.findings}`);
+  }
+
+  /** Asserts that the last MPD lists the same segments as the last playlists, at the same times. */
+  assertDialectsAgree() {
+    const presentation = this.#presentation;
+    for (const rendition of this.renditions.values()) {
+      const { name, folder, history } = rendition;
+      const tracks = presentation.tracks.filter((track) => track.urlOf('initialization')?.startsWith(folder));
+      const listed = tracks.flatMap((track) => track.segments(Date.now()));
+      const dash = new Map(listed.map(({ url, startMs }) => [url, startMs]));
+      const { segments } = history.last.playlist;
+      for (const segment of segments.filter(({ gap }) => !gap)) {
+        const { uri, time } = segment;
+        const at = dash.get(folder + uri);
+        assert.notEqual(at, undefined, `${name}: ${uri} is not in the MPD, which has ${[...dash.keys()].join(' ')}`);
+        // An MPD counts on the media's own timeline, on which the encoder's priming has a place.
+        const [{ mediaTime, timescale, handler }] = rendition.tracks(segment);
+        const due = time + (handler === 'soun' ? (mediaTime / timescale) * 1_000 : 0);
+        assert.ok(Math.abs(at - due) < 1.5, `${name}: ${uri} is at ${due} in HLS and at ${at} in DASH`);
+      }
+    }
   }
 }

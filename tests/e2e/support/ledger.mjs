@@ -73,7 +73,7 @@ const word = ({ time, duration, hash }) => `${time}+${duration} ${hash}`;
 
 /** The lane from which a rendition comes: the one that has the rendition's first frame. */
 export function laneOf(rendition, lanes) {
-  const handler = rendition.tracks(rendition.list.find((entry) => entry.media))[0].handler;
+  const handler = rendition.tracks(rendition.list.find(({ media }) => media))[0].handler;
   const [first] = rendition.frames();
   const lane = [...lanes.values()].find(
     ({ track, frames }) => track.handler === handler && frames.some(({ hash }) => hash === first.hash),
@@ -121,22 +121,24 @@ export function assertComplete(rendition, runs) {
 /** A rendition in a line, for reports. */
 export const outline = (rendition) =>
   rendition.list
-    .map(({ number, discontinuity, gap, seconds, uri }) => `${number}/${discontinuity}${gap ? ' gap' : ` ${uri}`} ${seconds}`)
+    .map(({ sequence, discontinuitySequence, gap, uri, durationText }) =>
+      [`${sequence}/${discontinuitySequence}`, gap ? 'gap' : uri, durationText].join(' '),
+    )
     .join(' | ');
 
 /** The numbers at which a rendition's timeline begins anew. */
-export function breaksOf(rendition) {
-  const { list } = rendition;
-  return list.flatMap((entry, i) => (i > 0 && entry.discontinuity !== list[i - 1].discontinuity ? [entry.number] : []));
-}
+export const breaksOf = ({ list }) =>
+  list.filter((segment, i) => i > 0 && segment.discontinuitySequence !== list[i - 1].discontinuitySequence).map(numberOf);
 
 /** The numbers without media. */
-export const gapsOf = (rendition) => rendition.list.filter(({ gap }) => gap).map(({ number }) => number);
+export const gapsOf = ({ list }) => list.filter(({ gap }) => gap).map(numberOf);
+
+const numberOf = ({ sequence }) => sequence;
 
 /** Asserts that numbers have no hole, and that renditions agree where each slot of a given kind stands. */
 export function assertAligned(renditions) {
   for (const rendition of renditions) {
-    const numbers = rendition.list.map(({ number }) => number);
+    const numbers = rendition.list.map(numberOf);
     assert.ok(
       numbers.every((number, i) => i === 0 || number === numbers[i - 1] + 1),
       `${rendition.name}: numbers are missing; ${outline(rendition)}`,
@@ -157,12 +159,12 @@ export function assertAligned(renditions) {
  */
 export function zerosOf(rendition) {
   const zeros = new Map();
-  for (const entry of rendition.list.filter(({ media }) => media)) {
-    const [track] = rendition.tracks(entry);
-    const [frame] = framesOf(entry.media, [track]);
-    const zero = entry.date - (Number(frame.time - BigInt(track.mediaTime)) / track.timescale) * 1_000;
-    if (!zeros.has(entry.discontinuity)) zeros.set(entry.discontinuity, []);
-    zeros.get(entry.discontinuity).push(zero);
+  for (const segment of rendition.list.filter(({ media }) => media)) {
+    const [track] = rendition.tracks(segment);
+    const [frame] = framesOf(segment.media, [track]);
+    const zero = segment.time - (Number(frame.time - BigInt(track.mediaTime)) / track.timescale) * 1_000;
+    const epoch = segment.discontinuitySequence;
+    zeros.set(epoch, [...(zeros.get(epoch) ?? []), zero]);
   }
   return zeros;
 }
@@ -188,9 +190,10 @@ export function assertSent(rendition, senders) {
 export function assertContiguous(rendition) {
   let before = null;
   for (const frame of rendition.frames()) {
-    if (before?.entry.discontinuity === frame.entry.discontinuity) {
+    if (before?.segment.discontinuitySequence === frame.segment.discontinuitySequence) {
       const end = before.time + BigInt(before.duration);
-      assert.equal(frame.time, end, `${rendition.name}: ${before.entry.uri} and ${frame.entry.uri}; ${outline(rendition)}`);
+      const where = `${rendition.name}: ${before.segment.uri} and ${frame.segment.uri}`;
+      assert.equal(frame.time, end, `${where}; ${outline(rendition)}`);
     }
     before = frame;
   }
@@ -199,9 +202,9 @@ export function assertContiguous(rendition) {
 /** Between the timelines of a rendition: how much time is missing at each change, in ms; below zero what is twice. */
 export function seamsOf(rendition) {
   const { list } = rendition;
-  return list.flatMap((entry, i) => {
+  return list.flatMap((segment, i) => {
     const before = list[i - 1];
-    if (!before || before.discontinuity === entry.discontinuity) return [];
-    return [entry.date - (before.date + before.seconds * 1_000)];
+    if (!before || before.discontinuitySequence === segment.discontinuitySequence) return [];
+    return [segment.time - (before.time + before.duration * 1_000)];
   });
 }

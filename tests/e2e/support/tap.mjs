@@ -23,17 +23,20 @@ const LONGEST_PIECE = 1_400;
  *
  * @param {import('./processes.mjs').Stage} stage
  * @param {string} origin URL
- * @param {{ split?: boolean }} [how] `split` passes bytes on in pieces of random length
+ * @param {object} [how]
+ * @param {boolean} [how.split] passes bytes on in pieces of random length
+ * @param {string} [how.from] the address from which the origin sees them come
  * @returns {Promise<{ url: string, pushed: Pushed[], quiet: () => Promise<void> }>} `quiet` waits until all that was
  *   begun has passed
  */
-export async function startTap(stage, origin, { split = false } = {}) {
+export async function startTap(stage, origin, { split = false, from } = {}) {
   const { hostname, port } = new URL(origin);
   const pushed = [];
   const open = new Set();
   let connections = 0;
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (sender) => {
-    const onward = connect({ host: hostname, port: Number(port), allowHalfOpen: true, noDelay: true });
+    const to = { host: hostname, port: Number(port), localAddress: from };
+    const onward = connect({ ...to, allowHalfOpen: true, noDelay: true });
     const connection = (connections += 1);
     const waiting = [];
     const requests = new RequestReader((request) => {

@@ -45,6 +45,7 @@ impl Sample {
                 sequence,
                 wall: NOON * 1_000_000,
             }),
+            source: None,
         };
         let snapshot = Snapshot {
             channel: "demo".into(),
@@ -199,6 +200,7 @@ impl Sample {
                 sequence: newest,
                 wall: wall.as_nanos(),
             }),
+            source: None,
         });
         self = self.each(|track, epoch| {
             track.open = None;
@@ -243,6 +245,8 @@ fn track(name: &str, kind: Kind) -> TrackView {
         default_duration: 0,
         default_flags: 0,
         default_size: 0,
+        supplemental: None,
+        transfer: None,
         roles: Vec::new(),
         uri: None,
     };
