@@ -111,7 +111,10 @@ export class HlsRecording {
     for (let turn = 0; performance.now() < this.#stopAt; turn += 1) {
       const before = history.last?.playlist ?? null;
       const directives = before ? nextOf(before) : '';
-      const withDelta = turn % DELTA_EVERY === DELTA_EVERY - 1 && before?.control('CAN-SKIP-UNTIL') && !before.ended;
+      const boundary = before?.ended ? null : before?.controlSeconds('CAN-SKIP-UNTIL');
+      // Who has nothing newer than half of the skip boundary asks for the whole (6.3.7).
+      const isFresh = boundary && performance.now() - history.last.at < boundary * 500;
+      const withDelta = isFresh && turn % DELTA_EVERY === DELTA_EVERY - 1;
       const join = directives ? '&' : '';
       const skip =
         before?.control('CAN-SKIP-DATERANGES') && turn % (2 * DELTA_EVERY) === DELTA_EVERY - 1 ? 'v2' : 'YES';
