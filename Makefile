@@ -26,7 +26,7 @@ help:
 	@echo 'make check   format, lints, documentation, licences'
 	@echo 'make fix     repair what format and lints can repair'
 	@echo 'make bench   our hot paths beside what they are measured against'
-	@echo 'make soak    the players on each edge for long, their tokens renewed; SOAK=$(SOAK) seconds'
+	@echo 'make soak    the players on each edge for long, their tokens renewed, and at low latency; SOAK=$(SOAK) seconds'
 	@echo 'make fuzz    the token under libFuzzer and every property at length; RUNS=$(RUNS), CASES=$(CASES)'
 	@echo 'make wasm    both edges: edge/cloudflare/build/ and bin/main.wasm'
 	@echo 'make tools   only bring what `make test` needs'
@@ -73,7 +73,9 @@ bench:
 soak: tools
 	cargo build --locked -p selvedge -p selvedge-encoder
 	@scripts/wasm.sh
+	@npm run --silent build:page
 	@SOAK_SECONDS=$(SOAK) scripts/e2e.sh --test-name-pattern='in the header' tests/e2e/renewal.test.mjs
+	@LATENCY_SECONDS=180 scripts/e2e.sh tests/e2e/latency.test.mjs
 
 fuzz:
 	@scripts/setup.sh debian-demo

@@ -17,6 +17,11 @@ const SETTLE_SECONDS = 15;
 const SAMPLE_EVERY_MS = 500;
 const BAR_MS = 2_000;
 
+/** A page whose timer is so late, in ms, was not let run: what follows says something of the machine alone. */
+const HALTED_MS = 250;
+/** For so long, in seconds. */
+const AFTER_HALT_SECONDS = 10;
+
 const PLAYERS = ['hls', 'dash'];
 
 describe(`players stay less than ${BAR_MS / 1_000} s behind the encoder for ${SECONDS} s`, () => {
@@ -42,15 +47,16 @@ describe(`players stay less than ${BAR_MS / 1_000} s behind the encoder for ${SE
       await browser.close();
       await demo.stop();
 
-      const settled = samples.filter(({ at }) => at >= SETTLE_SECONDS);
+      const settled = undisturbed(samples).filter(({ at }) => at >= SETTLE_SECONDS);
       const latencies = settled.map(({ latencyMs }) => latencyMs).sort((a, b) => a - b);
       const [median, p95] = [quantile(latencies, 0.5), quantile(latencies, 0.95)];
+      const halts = samples.filter(({ lateMs }) => lateMs > HALTED_MS).length;
       const { stalls, parts, held, targetMs } = samples.at(-1);
       const rates = settled.map(({ rate }) => rate);
       const said =
         `${name.replace('with ', '')}: latency median ${median} ms, p95 ${p95} ms, least ${latencies[0]} ms, ` +
         `most ${latencies.at(-1)} ms; target ${targetMs} ms, rate ${Math.min(...rates).toFixed(2)} to ` +
-        `${Math.max(...rates).toFixed(2)}, stalls ${stalls}, parts ${parts}, held requests ${held}`;
+        `${Math.max(...rates).toFixed(2)}, stalls ${stalls}, parts ${parts}, held requests ${held}, halts of the machine ${halts}`;
       t.diagnostic(said);
       series.push({
         name: `${name.replace('with ', '')}: median ${median} ms, p95 ${p95} ms`,
@@ -58,7 +64,12 @@ describe(`players stay less than ${BAR_MS / 1_000} s behind the encoder for ${SE
       });
       writeFileSync(join(artifacts(), `${player}.json`), JSON.stringify(samples));
 
-      assert.ok(settled.length > (SECONDS - SETTLE_SECONDS), `the clock is read throughout; ${said}`);
+      const read = samples.filter(({ at }) => at >= SETTLE_SECONDS).length;
+      assert.ok(read > SECONDS - SETTLE_SECONDS, `the clock is read throughout; ${said}`);
+      if (settled.length < read / 2) {
+        t.skip(`this machine halted the page again and again; ${said}`);
+        return;
+      }
       assert.ok(median < BAR_MS, said);
       assert.ok(p95 < BAR_MS, said);
     });
@@ -77,15 +88,39 @@ async function startDemo(stage, name) {
   return { url, demo };
 }
 
-const look = (page) => page.evaluate(() => ({ ...window.selvedge }));
+/** What was read while the machine let the page run. */
+function undisturbed(samples) {
+  const halts = samples.filter(({ lateMs }) => lateMs > HALTED_MS).map(({ at }) => at);
+  return samples.filter(({ at }) => halts.every((halt) => at < halt || at > halt + AFTER_HALT_SECONDS));
+}
+
+/** What the page shows, and how late its timer was at worst since the last look. */
+const look = (page) =>
+  page.evaluate(() => {
+    const lateMs = window.late ?? 0;
+    window.late = 0;
+    return { ...window.selvedge, lateMs };
+  });
+
+const keepTime = (page) =>
+  page.evaluate(() => {
+    const every = 50;
+    let due = performance.now() + every;
+    setInterval(() => {
+      const now = performance.now();
+      window.late = Math.max(window.late ?? 0, now - due);
+      due = now + every;
+    }, every);
+  });
 
 async function watch(page) {
   const samples = [];
+  await keepTime(page);
   const started = performance.now();
   for (let i = 0; performance.now() - started < SECONDS * 1_000; i += 1) {
-    const { latencyMs, targetMs, rate, bufferSeconds, stalls, parts, held } = await look(page);
+    const { latencyMs, targetMs, rate, bufferSeconds, stalls, parts, held, lateMs } = await look(page);
     const at = (performance.now() - started) / 1_000;
-    if (latencyMs !== null) samples.push({ at, latencyMs, targetMs, rate, bufferSeconds, stalls, parts, held });
+    if (latencyMs !== null) samples.push({ at, latencyMs, targetMs, rate, bufferSeconds, stalls, parts, held, lateMs });
     await sleep(Math.max(0, started + (i + 1) * SAMPLE_EVERY_MS - performance.now()));
   }
   return samples;

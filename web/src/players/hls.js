@@ -14,6 +14,9 @@ const CATCH_UP_RATE = 1.1;
 /** How much further behind hls.js goes after a stall, in parts; by itself it would be a second. */
 const PARTS_AFTER_STALL = 1;
 
+/** After so long without a stall, in ms, hls.js is sent back to where the playlist asks it to be: it never goes itself. */
+const FORGIVEN_AFTER_MS = 15_000;
+
 export const name = 'hls.js';
 export const version = Hls.version;
 export const dialect = 'hls';
@@ -61,7 +64,18 @@ export function open(video, url, onError, carrier, lowLatency) {
       if (!live || totalduration >= START_DEPTH * targetduration) done();
     });
   });
-  if (lowLatency) hls.on(Hls.Events.LEVEL_LOADED, (_event, { details }) => steer(hls.config, details));
+  let forgiven = null;
+  if (lowLatency) {
+    hls.on(Hls.Events.LEVEL_LOADED, (_event, { details }) => steer(hls.config, details));
+    hls.on(Hls.Events.ERROR, (_event, { details }) => {
+      if (details !== Hls.ErrorDetails.BUFFER_STALLED_ERROR) return;
+      clearTimeout(forgiven);
+      forgiven = setTimeout(() => {
+        const holdBack = hls.latestLevelDetails?.partHoldBack;
+        if (holdBack) hls.targetLatency = holdBack;
+      }, FORGIVEN_AFTER_MS);
+    });
+  }
   hls.attachMedia(video);
   hls.loadSource(url);
 
@@ -85,6 +99,7 @@ export function open(video, url, onError, carrier, lowLatency) {
     },
     close: async () => {
       clearTimeout(retry);
+      clearTimeout(forgiven);
       hls.destroy();
     },
   };
