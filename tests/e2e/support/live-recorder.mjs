@@ -52,7 +52,13 @@ export function get(url, { headers = {}, withinMs = 30_000 } = {}) {
       response.on('error', end);
     });
     const timer = setTimeout(() => sent.destroy(new Error(`${url}: no end within ${withinMs} ms`)), withinMs);
-    sent.on('error', (error) => (answer.begun ? end() : (clearTimeout(timer), fail(error))));
+    sent.on('error', (error) => {
+      clearTimeout(timer);
+      if (answer.begun) end();
+      // A server may hang up on an idle connection just when it is used again.
+      else if (sent.reusedSocket && error.code === 'ECONNRESET') done(get(url, { headers, withinMs }));
+      else fail(error);
+    });
     sent.end();
   });
 }

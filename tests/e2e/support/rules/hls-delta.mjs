@@ -96,7 +96,8 @@ export function difference(made, full) {
 
 const plain = (map) => JSON.stringify(map === null ? null : [...map]);
 
-function faceOf({ line, time, parts, ...segment }) {
+/** A segment's date may be written or follow from the one before: its time is compared. */
+function faceOf({ line, time, dateTime, parts, ...segment }) {
   const bare = parts.map(({ line: _line, ...part }) => part);
   return JSON.stringify({ ...segment, time: time === null ? null : Math.round(time), parts: bare });
 }
