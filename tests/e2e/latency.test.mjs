@@ -20,7 +20,7 @@ const BAR_MS = 2_000;
 /** A page whose timer is so late, in ms, was not let run: what follows says something of the machine alone. */
 const HALTED_MS = 250;
 /** For so long, in seconds. */
-const AFTER_HALT_SECONDS = 10;
+const AFTER_HALT_SECONDS = 15;
 
 const PLAYERS = ['hls', 'dash'];
 
