@@ -1,5 +1,7 @@
 //! What operators see of a channel, and that it is what the origin's own description of it says.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops here")]
+
 mod support;
 
 use axum::http::StatusCode;
@@ -138,4 +140,62 @@ async fn with_an_address_of_their_own_operators_are_served_nowhere_else() {
         let (status, _, _) = world.get(path, &[]).await;
         assert_eq!(status, StatusCode::NOT_FOUND, "{path}");
     }
+}
+
+#[tokio::test]
+async fn an_origin_that_cannot_write_is_not_ready_and_says_so() {
+    let world = World::new().await;
+    assert_eq!(json(&world, "/readyz").await["ready"], true);
+    // A folder that is none any more.
+    std::fs::remove_dir_all(&world.config.data).unwrap();
+    std::fs::write(&world.config.data, "").unwrap();
+    let (status, headers, body) = world.get("/readyz", &[]).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(headers["content-type"], "application/json");
+    let answer: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(answer["ready"], false);
+    assert!(
+        answer["missing"][0].as_str().unwrap().contains("store"),
+        "{answer}"
+    );
+}
+
+#[tokio::test]
+async fn the_address_for_operators_answers_until_the_origin_has_stopped() {
+    // A port that was free a moment ago.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let admin = free.local_addr().unwrap();
+    drop(free);
+    let world = World::with(|config| config.admin_listen = Some(admin)).await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let public = listener.local_addr().unwrap();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let served = tokio::spawn(world.origin.clone().serve(listener, async {
+        let _ = stopped.await;
+    }));
+    // Answered once the origin serves, which is after it has bound the other address.
+    assert!(exchange(public, "/metrics").await.starts_with("HTTP/1.1 404"));
+    let answer = exchange(admin, "/metrics").await;
+    assert!(
+        answer.starts_with("HTTP/1.1 200") && answer.contains("selvedge_build_info"),
+        "{answer}"
+    );
+    assert!(
+        exchange(admin, "/live/demo/index.m3u8")
+            .await
+            .starts_with("HTTP/1.1 404")
+    );
+    stop.send(()).unwrap();
+    served.await.unwrap().unwrap();
+    assert!(tokio::net::TcpStream::connect(admin).await.is_err());
+}
+
+async fn exchange(address: std::net::SocketAddr, path: &str) -> String {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
 }

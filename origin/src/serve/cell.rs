@@ -229,8 +229,8 @@ impl Cell {
             known.grown.send_replace(edge);
         }
         drop(edges);
-        let before = self.snapshot.send_replace(Arc::clone(&snapshot));
-        observe::tell(&before, &snapshot);
+        observe::tell(&self.snapshot.borrow(), &snapshot);
+        self.snapshot.send_replace(snapshot);
     }
 }
 
