@@ -1,5 +1,7 @@
 //! Low-latency DASH as a viewer gets it: segments that grow, numbers, patches.
 
+#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
 mod support;
 
 use std::convert::Infallible;

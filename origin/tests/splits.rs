@@ -1,5 +1,7 @@
 //! The bodies of real senders, cut anywhere: what comes of them is always the same.
 
+#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
 mod support;
 
 use std::collections::BTreeMap;
