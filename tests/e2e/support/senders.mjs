@@ -22,7 +22,32 @@ const lowLatency = (push) => [
   ...['-target_latency', '3', '-write_prft', '1', '-utc_timing_url', new URL('/time', push).href],
 ];
 const HLS = ['-f', 'hls', ...PUT, '-hls_time', '1.92', '-hls_segment_type', 'fmp4', '-hls_list_size', '4'];
+/** One request carries the whole event: no segment begins or ends on the wire. */
+const LONG = [
+  ...['-f', 'mp4', '-movflags', 'cmaf+separate_moof+delay_moov+frag_every_frame+skip_trailer'],
+  ...['-write_prft', 'wallclock'],
+];
+
 const ffmpeg = (...args) => ({ command: 'ffmpeg', args: args.flat() });
+
+/**
+ * GStreamer with a muxer for each track, which writes to one URL until it ends, through the given sink.
+ */
+function gstreamer(push, sink) {
+  const muxer = ['!', 'mp4mux', 'fragment-duration=480', 'streamable=true', '!', ...sink];
+  return {
+    command: 'gst-launch-1.0',
+    args: [
+      // At an interrupt the pipeline ends its files.
+      ...['-q', '-e', 'videotestsrc', 'is-live=true', '!'],
+      ...['video/x-raw,width=320,height=180,framerate=25/1', '!', 'openh264enc', 'gop-size=48', 'bitrate=200000'],
+      ...['!', 'h264parse', ...muxer, `location=${push}/Streams(video.cmfv)`],
+      ...['audiotestsrc', 'is-live=true', 'samplesperbuffer=1024', '!'],
+      ...['audio/x-raw,rate=48000,channels=2', '!', 'voaacenc', 'bitrate=64000', '!', 'aacparse'],
+      ...[...muxer, `location=${push}/Streams(audio.cmfa)`],
+    ],
+  };
+}
 
 /**
  * How each sender is started.
@@ -45,4 +70,16 @@ export const SENDERS = {
       ...['-hls_fmp4_init_filename', 'init_%v.mp4', '-hls_segment_filename', `${push}/seg_%v_%05d.m4s`],
       ...['-master_pl_name', 'master.m3u8', `${push}/stream_%v.m3u8`],
     ),
+  'ffmpeg-hls-muxed': (push) =>
+    ffmpeg(
+      ...[PICTURE_AND_TONE, '-map', '0:v', '-map', '1:a', CODECS, HLS],
+      ...['-hls_segment_filename', `${push}/seg_%05d.m4s`, `${push}/stream.m3u8`],
+    ),
+  'ffmpeg-long-post': (push) =>
+    ffmpeg(
+      ...[PICTURE_AND_TONE, '-map', '0:v', VIDEO, LONG, `${push}/Streams(video.cmfv)`],
+      ...['-map', '1:a', AUDIO, LONG, `${push}/Streams(audio.cmfa)`],
+    ),
+  'gstreamer-curl': (push) => gstreamer(push, ['curlhttpsink']),
+  'gstreamer-soup': (push) => gstreamer(push, ['souphttpclientsink']),
 };
