@@ -293,7 +293,8 @@ describe('the updates of an MPD', () => {
       undefined,
       swap(/<S t=.*/, '<S t="90000" d="180000" r="2"/><S t="810000" d="180000" r="5"/>'),
     ],
-    ['segment-changed', swap(/<S t=.*/, '<S t="270000" d="180000" r="7"/><S d="170000"/>', next)],
+    ['segment-changed', swap(/<S t=.*/, '<S t="270000" d="180000" r="7"/><S d="190000"/>', next)],
+    ['segment-cut', swap(/<S t=.*/, '<S t="270000" d="180000" r="7"/><S d="170000"/>', next)],
     ['edge-fell', mpd({ step: 1, count: 8 })],
   ];
   for (const [index, [rule, text, expected, before = mpd()]] of cases.entries()) {

@@ -152,11 +152,12 @@ export class MpdHistory {
       const known = this.segments.get(key);
       if (!known) this.segments.set(key, segment);
       else if (known.duration !== segment.duration || known.url !== segment.url) {
-        this.#must(
-          'segment-changed',
-          track.where,
-          `segment ${segment.time} lasted ${known.duration} at ${known.url}, and does ${segment.duration} at ${segment.url}`,
-        );
+        const text = `segment ${segment.time} lasted ${known.duration} at ${known.url}, and does ${segment.duration} at ${segment.url}`;
+        // One that was listed while it came in ends early where its encoder dies; nobody could have said so before.
+        const isCut = known.url === segment.url && segment.duration < known.duration;
+        if (isCut) this.findings.should('segment-cut', track.where, text);
+        else this.#must('segment-changed', track.where, text);
+        this.segments.set(key, segment);
       }
     }
   }
