@@ -368,6 +368,22 @@ fn an_encoder_that_says_goodbye_ends_nothing_while_the_other_goes_on() {
 }
 
 #[test]
+fn an_encoder_whose_requests_overlap_is_one_encoder() {
+    let mut air = on_air();
+    air.channel.end(Some("audio"), UnixMillis(air.now));
+    let slot = FIRST + 2;
+    let mut request = air.request("video", "a", slot);
+    (0..CHUNKS).for_each(|index| air.send(&mut request, &piece("video", slot, index, 0)));
+    // The next segment is on its way before the end of this one's body is.
+    let mut next = air.request("video", "a", slot + 1);
+    air.send(&mut next, &last_words(slot + 1));
+    air.end(request);
+    air.end(next);
+    assert!(air.view().ended);
+    assert_eq!(air.segments("video").len(), 4);
+}
+
+#[test]
 fn two_encoders_that_say_goodbye_in_one_segment_end_the_channel() {
     let mut air = on_air();
     air.channel.end(Some("audio"), UnixMillis(air.now));

@@ -193,7 +193,7 @@ impl Channel {
         let Some(state) = self.tracks.get_mut(track).filter(|state| state.is_listed()) else {
             return done;
         };
-        state.hear(push, segment.slate, now);
+        state.hear(push, segment, segment.slate, now);
         if let Some(tail) = state.tail.as_mut().filter(|tail| tail.is_of(segment)) {
             let ordinal = tail.epoch;
             if tail.feed(push, segment, now) == Fed::Switched {
@@ -231,7 +231,7 @@ impl Channel {
         let mut done = Committed::default();
         self.recall_standby(track, now, &mut done);
         let state = self.tracks.entry(track.to_owned()).or_default();
-        state.hear(push, segment.slate || !segment.whole, now);
+        state.hear(push, &segment, segment.slate || !segment.whole, now);
         if let Some(tail) = state.tail.as_mut().filter(|tail| tail.is_of(&segment)) {
             let (ordinal, announced) = (tail.epoch, segment.events.clone());
             let led = tail.lead.is_none_or(|lead| lead == push.id);

@@ -194,16 +194,17 @@ impl Track {
     }
 
     /// Notes that media came from an encoder, and whether it was worth less than it should be.
-    pub(super) fn hear(&mut self, push: &Push, faulty: bool, now: UnixMillis) {
+    pub(super) fn hear(&mut self, push: &Push, segment: &ClosedSegment, faulty: bool, now: UnixMillis) {
         if let Some(state) = self.source_state(&push.source) {
             state.heard = now;
             state.faulty = faulty;
         }
         // Encoders that cannot be told apart by name are told apart by sending one segment in two requests.
+        let is_led_by_another = |tail: &Tail| tail.lead.is_some_and(|lead| lead != push.id);
         if self
             .tail
             .as_ref()
-            .is_some_and(|tail| tail.lead.is_some_and(|lead| lead != push.id))
+            .is_some_and(|tail| is_led_by_another(tail) && tail.is_of(segment))
         {
             self.twin = Some((push.id, now));
         }
