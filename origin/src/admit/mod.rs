@@ -16,7 +16,7 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use sha2::{Digest as _, Sha256};
 
-pub use cat::CatKeys;
+pub use cat::{CatKeys, KeysError};
 use digest::{Algorithm, Nonces, Verdict, user_hash};
 use param::Params;
 pub use table::{Cat, Certificate, Network, Scheme, Secret, Table, User};

@@ -23,7 +23,7 @@ pub struct Samples {
 }
 
 impl Samples {
-    /// The samples of `chunk`, as far as its boxes name them; at most [`MAX_SAMPLES`].
+    /// The samples of `chunk`, as far as its boxes name them; at most 4096.
     pub fn of(chunk: &Chunk, init: &Init) -> Self {
         let defaults = Defaults {
             duration: init.default_duration,
