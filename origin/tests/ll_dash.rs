@@ -343,6 +343,24 @@ async fn a_patch_leads_from_what_a_viewer_has_to_what_there_is() {
 }
 
 #[tokio::test]
+async fn what_does_not_change_is_published_anew() {
+    let world = world().await;
+    world.begin("demo").await;
+    slots(&world, FIRST..FIRST + 4).await;
+    let old = world.text("/live/demo/number.mpd").await;
+    let location = patch_location(&old);
+    let patch = world.text(&format!("/live/demo/{location}")).await;
+    let new = world.text("/live/demo/number.mpd").await;
+    let published = |text: &str| read_mpd(text).publishTime.unwrap();
+    assert!(published(&new) > published(&old));
+    assert_eq!(
+        patch.matches("<replace").count(),
+        2,
+        "its time and its address: {patch}"
+    );
+}
+
+#[tokio::test]
 async fn a_version_that_is_not_known_is_answered_with_a_patch_of_another() {
     let world = world().await;
     world.begin("demo").await;

@@ -626,7 +626,7 @@ async fn primed_audio_keeps_its_edit_list_and_no_offset_is_added_to_it() {
     insta::assert_snapshot!(text, @r#"
     <?xml version="1.0" encoding="UTF-8"?>
     <MPD xmlns="urn:mpeg:dash:schema:mpd:2011" id="p" profiles="urn:mpeg:dash:profile:isoff-live:2011" availabilityStartTime="1970-01-01T00:00:00Z" publishTime="2026-11-21T12:00:00.000Z" type="dynamic" minimumUpdatePeriod="PT1.920S" timeShiftBufferDepth="PT60S" suggestedPresentationDelay="PT5.760S" maxSegmentDuration="PT1.920S" minBufferTime="PT1.920S">
-      <PatchLocation ttl="60">manifest.mpp?publishTime=2026-11-21T12:00:00.000Z</PatchLocation>
+      <PatchLocation>manifest.mpp?publishTime=2026-11-21T12:00:00.000Z</PatchLocation>
       <Period id="1795262400" start="PT1795262400S">
         <AdaptationSet id="2031137604" contentType="video" mimeType="video/mp4" segmentAlignment="true" startWithSAP="1">
           <Role schemeIdUri="urn:mpeg:dash:role:2011" value="main"/>

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::extract::{RawQuery, State};
-use axum::response::{IntoResponse as _, Response};
-use http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use http::HeaderMap;
 
 use super::answer::Freshness;
 use super::blocked::Blocked;
@@ -90,15 +90,22 @@ impl Versions {
         {
             return Arc::clone(newest);
         }
-        // The time tells versions apart, so that no two have the same and each has a later one.
+        self.publish(mpd, snapshot.updated, self.said(snapshot))
+    }
+
+    /// Publishes what is shown once more, if `known` is the newest version.
+    fn publish_again(&mut self, known: &str, now: UnixMillis) {
+        if let Some(newest) = self.kept.back().filter(|newest| newest.at.to_string() == known) {
+            let (mpd, said) = (newest.mpd.clone(), newest.said.clone());
+            self.publish(mpd, now, said);
+        }
+    }
+
+    /// The time tells versions apart, so that no two have the same and each has a later one.
+    fn publish(&mut self, mpd: Mpd, at: UnixMillis, said: cmsd::Static) -> Arc<Version> {
         let before = self.kept.back().map(|version| version.at.0);
-        let at = before.map_or(snapshot.updated.0, |before| snapshot.updated.0.max(before + 1));
-        let version = Arc::new(Version::new(
-            mpd,
-            UnixMillis(at),
-            self.addressing,
-            self.said(snapshot),
-        ));
+        let at = before.map_or(at.0, |before| at.0.max(before.saturating_add(1)));
+        let version = Arc::new(Version::new(mpd, UnixMillis(at), self.addressing, said));
         self.kept.push_back(Arc::clone(&version));
         self.forget();
         version
@@ -209,8 +216,9 @@ fn manifest(
     Ok(origin.public(version.document.answer(headers, Freshness::Live.value(), None)))
 }
 
-/// Answers with what has changed since the version that the viewer has. One that has the newest waits for the next:
-/// at most two segments, then it is told that there is none.
+/// Answers with what has changed since the version that the viewer has. One that has the newest waits for the next,
+/// for two segments at most: then the same is published anew, for a patch that is none at all is an error to Shaka
+/// Player, and one without a later time to dash.js.
 async fn patch(
     origin: &Origin,
     channel: &str,
@@ -249,7 +257,11 @@ async fn patch(
         }
         match tokio::time::timeout_at(began + patience, changes.changed()).await {
             Ok(Ok(())) => {}
-            _ => return Ok(origin.public(StatusCode::NO_CONTENT.into_response())),
+            _ => {
+                let now = origin.0.clock.now();
+                cell.manifests
+                    .with(addressing, |versions| versions.publish_again(&known, now));
+            }
         }
     }
 }

@@ -40,14 +40,14 @@ pub(super) async fn media(
         return part::part(&origin, &cell, track, part, &headers).await;
     }
     let place = Place { origin, cell, track };
-    let (kind, said) = place.described(&name)?;
+    let (kind, mut said) = place.described(&name)?;
     let began = Instant::now();
     let mut blocked = None;
     let asked = Asked::parse(&name);
     let found = match place.cell.grown(&place.track) {
         Some(mut edge) => place.find(&mut edge, &asked, &name, &mut blocked).await?,
         // Its last objects outlive a track's place in the documents.
-        None => Found::Whole(name.clone()),
+        None => Found::Whole(name.clone(), None),
     };
     let held = blocked.map(|_: Blocked| began.elapsed());
     let (found, body) = match found {
@@ -64,7 +64,8 @@ pub(super) async fn media(
             said.put_on(&mut response, held);
             return Ok(place.origin.public(response));
         }
-        Found::Whole(found) => {
+        Found::Whole(found, span) => {
+            said = span.into_iter().fold(said, cmsd::Static::duration);
             let body = place.whole(&found).await?;
             (found, body)
         }
@@ -138,7 +139,7 @@ impl Place {
             };
             let patience = match look(&now.snapshot, track, asked, name) {
                 Looked::Open(open) => return Ok(Found::Growing(open, edge.clone())),
-                Looked::Closed(name) => return Ok(Found::Whole(name)),
+                Looked::Closed(name, span) => return Ok(Found::Whole(name, span)),
                 Looked::Nowhere => return Ok(Found::Nothing),
                 Looked::Next(patience) => patience,
             };
@@ -186,15 +187,15 @@ impl<'a> Asked<'a> {
 enum Found {
     /// It comes in.
     Growing(Arc<OpenView>, watch::Receiver<Arc<LiveEdge>>),
-    /// It is complete, if there is one of this name.
-    Whole(String),
+    /// It is complete, if there is one of this name; a listed segment lasts so many nanoseconds.
+    Whole(String, Option<i64>),
     Nothing,
 }
 
 /// What a track has of what was asked for.
 enum Looked {
     Open(Arc<OpenView>),
-    Closed(String),
+    Closed(String, Option<i64>),
     /// Nothing yet, and it may be waited for so long.
     Next(Duration),
     Nowhere,
@@ -218,7 +219,7 @@ fn look(snapshot: &Snapshot, track: &TrackView, asked: &Asked<'_>, name: &str) -
     });
     let next = patience.map_or(Looked::Nowhere, Looked::Next);
     match asked {
-        Asked::Name => Looked::Closed(name.to_owned()),
+        Asked::Name => Looked::Closed(name.to_owned(), None),
         Asked::Time { epoch, start } => {
             if let Some(open) = open.filter(|open| open.name == name) {
                 return Looked::Open(Arc::clone(open));
@@ -235,7 +236,13 @@ fn look(snapshot: &Snapshot, track: &TrackView, asked: &Asked<'_>, name: &str) -
                 {
                     next
                 }
-                _ => Looked::Closed(name.to_owned()),
+                _ => {
+                    let mut listed = track.entries.iter().rev().filter_map(Entry::segment);
+                    let span = listed
+                        .find(|segment| segment.name == name)
+                        .map(|segment| segment.span);
+                    Looked::Closed(name.to_owned(), span)
+                }
             }
         }
         Asked::Number { epoch, number } => {
@@ -251,7 +258,7 @@ fn look(snapshot: &Snapshot, track: &TrackView, asked: &Asked<'_>, name: &str) -
                 .iter()
                 .find(|entry| is_it((entry.epoch(), entry.sequence().0)));
             match (entry.and_then(Entry::segment), newest) {
-                (Some(segment), _) => Looked::Closed(segment.name.clone()),
+                (Some(segment), _) => Looked::Closed(segment.name.clone(), Some(segment.span)),
                 (None, Some((newest, last, _)))
                     if newest == ordinal && *number == last + 1 && !track.ended =>
                 {

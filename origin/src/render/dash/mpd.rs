@@ -26,9 +26,8 @@ impl Mpd {
         root.set("publishTime", at);
         let patches = patches.filter(|_| root.attribute("type") == Some("dynamic"));
         if let (Some(url), Some(place)) = (patches, root.child_mut("PatchLocation")) {
-            *place = Element::new("PatchLocation")
-                .with("ttl", PATCH_TTL_S)
-                .containing(format!("{url}?publishTime={at}"));
+            // Without a time to live: Shaka Player counts that from the publishTime, and an MPD may be old and true.
+            *place = Element::new("PatchLocation").containing(format!("{url}?publishTime={at}"));
         } else {
             root.remove("PatchLocation");
         }
@@ -167,6 +166,3 @@ fn ripe_at(snapshot: &Snapshot, epoch: &Epoch, listed: &[Listed<'_>], nominal: i
 fn nanos(ms: u32) -> i64 {
     i64::from(ms) * 1_000_000
 }
-
-/// Seconds for which patches are offered from a version.
-const PATCH_TTL_S: u32 = 60;

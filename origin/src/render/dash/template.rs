@@ -23,28 +23,37 @@ impl Start {
         addressing: Addressing,
     ) -> Self {
         let base = epoch.base.filter(|_| addressing == Addressing::Number);
-        if let Some(base) = base.filter(|base| listed.iter().all(|listed| follows(grid, *base, listed))) {
-            // Of a static presentation nothing is before the first segment that is listed.
-            let skipped = if snapshot.ended {
-                numbers_before(base, listed)
-            } else {
-                0
-            };
-            let wall = base
-                .wall
-                .saturating_add(grid.nominal.saturating_mul(skipped.cast_signed()));
-            return Self {
-                at: millis(wall),
-                number: Some(base.sequence.saturating_add(skipped)),
-            };
+        let numbered = base.filter(|base| listed.iter().all(|listed| follows(grid, *base, listed)));
+        match (base, numbered) {
+            (Some(base), Some(_)) => {
+                // Of a static presentation nothing is before the first segment that is listed.
+                let skipped = if snapshot.ended {
+                    numbers_before(base, listed)
+                } else {
+                    0
+                };
+                let span = grid.nominal.saturating_mul(skipped.cast_signed());
+                Self {
+                    at: millis(base.wall.saturating_add(span)),
+                    number: Some(base.sequence.saturating_add(skipped)),
+                }
+            }
+            (Some(base), None) if !snapshot.ended => Self {
+                at: millis(base.wall),
+                number: None,
+            },
+            _ if snapshot.ended => {
+                let starts = listed.iter().filter_map(|listed| listed.segments.first());
+                Self {
+                    at: millis(starts.map(|segment| segment.wall).min().unwrap_or_default()),
+                    number: None,
+                }
+            }
+            _ => Self {
+                at: epoch.period_start,
+                number: None,
+            },
         }
-        let at = if snapshot.ended {
-            let starts = listed.iter().filter_map(|listed| listed.segments.first());
-            millis(starts.map(|segment| segment.wall).min().unwrap_or_default())
-        } else {
-            epoch.period_start
-        };
-        Self { at, number: None }
     }
 }
 

@@ -24,7 +24,7 @@ fn a_channel_with_parts_lists_the_segment_that_comes_in_and_the_one_after_it() {
     insta::assert_snapshot!(text(&sample.snapshot(), Addressing::Time), @r##"
     <?xml version="1.0" encoding="UTF-8"?>
     <MPD xmlns="urn:mpeg:dash:schema:mpd:2011" id="demo" profiles="urn:mpeg:dash:profile:isoff-live:2011,http://www.dashif.org/guidelines/low-latency-live-v5" availabilityStartTime="1970-01-01T00:00:00Z" publishTime="2026-11-21T12:00:09.600Z" type="dynamic" minimumUpdatePeriod="PT1.920S" timeShiftBufferDepth="PT60S" suggestedPresentationDelay="PT1.500S" maxSegmentDuration="PT1.920S" minBufferTime="PT0.320S">
-      <PatchLocation ttl="60">manifest.mpp?publishTime=2026-11-21T12:00:09.600Z</PatchLocation>
+      <PatchLocation>manifest.mpp?publishTime=2026-11-21T12:00:09.600Z</PatchLocation>
       <ServiceDescription id="0">
         <Latency referenceId="0" target="1500" min="840" max="3000"/>
         <PlaybackRate min="0.96" max="1.04"/>
@@ -71,7 +71,7 @@ fn numbers_need_no_timeline() {
     insta::assert_snapshot!(text(&sample.snapshot(), Addressing::Number), @r##"
     <?xml version="1.0" encoding="UTF-8"?>
     <MPD xmlns="urn:mpeg:dash:schema:mpd:2011" id="demo" profiles="urn:mpeg:dash:profile:isoff-live:2011,http://www.dashif.org/guidelines/low-latency-live-v5" availabilityStartTime="1970-01-01T00:00:00Z" publishTime="2026-11-21T12:00:09.600Z" type="dynamic" minimumUpdatePeriod="PT1.920S" timeShiftBufferDepth="PT60S" suggestedPresentationDelay="PT1.500S" maxSegmentDuration="PT1.920S" minBufferTime="PT0.320S">
-      <PatchLocation ttl="60">manifest.mpp?publishTime=2026-11-21T12:00:09.600Z</PatchLocation>
+      <PatchLocation>manifest.mpp?publishTime=2026-11-21T12:00:09.600Z</PatchLocation>
       <ServiceDescription id="0">
         <Latency referenceId="0" target="1500" min="840" max="3000"/>
         <PlaybackRate min="0.96" max="1.04"/>
@@ -332,7 +332,7 @@ fn a_patch_is_small_and_names_what_it_leads_from() {
     <?xml version="1.0" encoding="UTF-8"?>
     <Patch xmlns="urn:mpeg:dash:schema:mpd-patch:2020" mpdId="demo" originalPublishTime="1970-01-01T00:00:00.000Z" publishTime="1970-01-01T00:00:01.920Z">
       <replace sel="/MPD/@publishTime">1970-01-01T00:00:01.920Z</replace>
-      <replace sel="/MPD/PatchLocation[1]"><PatchLocation ttl="60">manifest.mpp?publishTime=1970-01-01T00:00:01.920Z</PatchLocation></replace>
+      <replace sel="/MPD/PatchLocation[1]"><PatchLocation>manifest.mpp?publishTime=1970-01-01T00:00:01.920Z</PatchLocation></replace>
       <replace sel="/MPD/Period[@id='0']/AdaptationSet[@id='2031137604']/Representation[@id='video']/SegmentTemplate/SegmentTimeline/S[1]"><S t="161573616172800" d="172800" r="6"/></replace>
       <replace sel="/MPD/Period[@id='0']/AdaptationSet[@id='1282623979']/Representation[@id='audio']/SegmentTemplate/SegmentTimeline/S[1]"><S t="86172595292160" d="92160" r="6"/></replace>
     </Patch>
