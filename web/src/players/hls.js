@@ -8,8 +8,11 @@ import { hlsCarrying } from '../token.js';
 /** Without a word in the playlist, hls.js plays this many target durations behind the live edge. */
 const START_DEPTH = 3;
 
-/** How much faster hls.js may play a channel of parts to come back to its target: hardly heard. */
-const CATCH_UP_RATE = 1.1;
+/**
+ * How fast hls.js may play a channel of parts to come back to its target. Near it, that is a tenth faster and hardly
+ * heard; only after a stall it is more.
+ */
+const CATCH_UP_RATE = 1.5;
 
 /** How much further behind hls.js goes after a stall, in parts; by itself it would be a second. */
 const PARTS_AFTER_STALL = 1;
