@@ -88,7 +88,9 @@ describe('two encoders on one channel', () => {
       await sleep(APART_MS);
     });
     await page.close();
-    await Promise.all([first.stop(), second.stop()]);
+    // The one that is not on air goes first: the other would hand over to it.
+    await second.stop();
+    await first.stop();
     await sleep(1_000);
     await Promise.all(taps.map((tap) => tap.quiet()));
     const renditions = await harvest.close();
