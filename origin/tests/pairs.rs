@@ -130,6 +130,16 @@ async fn sound_is_dated_when_it_is_heard_and_not_when_its_priming_is() {
     };
     // 1,024 samples of priming at 48 kHz.
     assert_eq!(date("stream0").await - date("stream1").await, 21);
+    // No Period begins before its media time zero, neither of what is live nor of what has ended.
+    let negative = "presentationTimeOffset=\"-";
+    assert!(!world.text("/live/c/manifest.mpd").await.contains(negative));
+    let ended = "<MPD type=\"static\"><Period/></MPD>";
+    world.must_put("/ingest/c/manifest.mpd?source=a", ended).await;
+    let text = world.text("/live/c/manifest.mpd").await;
+    assert!(
+        text.contains("type=\"static\"") && !text.contains(negative),
+        "{text}"
+    );
 }
 
 #[tokio::test]

@@ -34,18 +34,20 @@ impl Start {
                 };
                 let span = grid.nominal.saturating_mul(skipped.cast_signed());
                 Self {
-                    at: millis(base.wall.saturating_add(span)),
+                    at: millis(base.wall.saturating_add(span)).max(epoch.anchor),
                     number: Some(base.sequence.saturating_add(skipped)),
                 }
             }
             (Some(base), None) if !snapshot.ended => Self {
-                at: millis(base.wall),
+                at: millis(base.wall).max(epoch.anchor),
                 number: None,
             },
             _ if snapshot.ended => {
                 let starts = listed.iter().filter_map(|listed| listed.segments.first());
                 Self {
-                    at: millis(starts.map(|segment| segment.wall).min().unwrap_or_default()),
+                    // Sound is heard a little before media time zero, where no presentationTimeOffset can be.
+                    at: millis(starts.map(|segment| segment.wall).min().unwrap_or_default())
+                        .max(epoch.anchor),
                     number: None,
                 }
             }
