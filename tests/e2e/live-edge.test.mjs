@@ -269,9 +269,10 @@ describe('the live edge', () => {
     const { open, answer } = await until('a segment that is not complete is sent', async () => {
       const { presentation: now } = checkMpd(textOf(await get(mpdUrl)));
       const same = now.tracks.find(({ id }) => id === track.id);
-      const last = same.segments(Date.now()).at(-1);
+      // The one after it may be listed as well, before it can be had.
+      const last = same.segments(Date.now()).findLast(({ availableMs }) => availableMs <= Date.now());
       const endMs = last.startMs + (last.duration / same.timescale) * 1_000;
-      if (last.availableMs > Date.now() || endMs - Date.now() < 800) return null;
+      if (endMs - Date.now() < 800) return null;
       const sent = await get(new URL(last.url, mpdUrl).href);
       return sent.status === 200 && sent.complete ? { open: last, answer: sent } : null;
     });
