@@ -120,7 +120,15 @@ fn main() -> Result<(), Failure> {
             (true, None) => continue,
         };
         eprintln!("» {}", case.name);
-        let (figures, seen) = measure(case, binary, Duration::from_secs(arguments.seconds))?;
+        let measured = measure(case, binary, Duration::from_secs(arguments.seconds));
+        let (figures, seen) = match measured {
+            Ok(measured) => measured,
+            Err(error) => {
+                // What was measured before is worth its row.
+                eprintln!("error: {error}");
+                continue;
+            }
+        };
         let rounds = u32::try_from(arguments.seconds * 3)?;
         let bare = bare::measure(&seen.sample, case.players, rounds, case.cadence.part())?;
         rows.push((case.name, figures, Reference::new(bare)));
@@ -158,13 +166,15 @@ fn measure(case: &Case, binary: &std::path::Path, time: Duration) -> Result<(Fig
     let empty = server.memory()?;
     let ledger = pusher.ledger.clone();
     let mut players = Players::connect(&server.views, case.players, habit, &ledger)?;
-    // Connecting took a while: again the middle between two parts.
-    let out = ledger.parts(server.tracks.len() - 1);
-    while ledger.parts(server.tracks.len() - 1) == out {
-        thread::sleep(Duration::from_millis(1));
+    for _ in 0..4 {
+        // The middle between two parts.
+        let out = ledger.parts(server.tracks.len() - 1);
+        while ledger.parts(server.tracks.len() - 1) == out {
+            thread::sleep(Duration::from_millis(1));
+        }
+        thread::sleep(cadence.part() / 2);
+        players.look()?;
     }
-    thread::sleep(cadence.part() / 2);
-    players.look()?;
     players.ask_all()?;
     players.play(Duration::from_secs(4), false)?;
     let blocked = server.memory()?;

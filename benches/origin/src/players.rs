@@ -5,8 +5,10 @@
 //! it leaves the cores to the server. [`Manner::AtOnce`] has each player read and ask as soon as its answer arrives.
 
 use std::{
+    collections::VecDeque,
     io::{ErrorKind, Read as _, Write as _},
     net::SocketAddr,
+    rc::Rc,
     time::{Duration, Instant},
 };
 
@@ -54,13 +56,28 @@ pub(crate) struct Seen {
     pub(crate) sample: Vec<u8>,
 }
 
-/// A rendition and what its newest playlist says.
+/// A rendition, and what its newest playlists say: a slow answer may list less than the one before it.
 struct Channel {
     view: View,
-    newest: Vec<u8>,
-    edge: Option<Edge>,
+    known: VecDeque<(Vec<u8>, Rc<Edge>)>,
     /// Part of the encoder's ledger = count of the edge minus this.
-    base: u64,
+    base: i64,
+}
+
+impl Channel {
+    /// Reads a playlist. One of each part is read, the others are compared with it.
+    fn edge(&mut self, body: &[u8]) -> Option<Rc<Edge>> {
+        let known = self.known.iter().rev().find(|(known, _)| known == body);
+        if let Some((_, edge)) = known {
+            return Some(Rc::clone(edge));
+        }
+        let edge = Rc::new(std::str::from_utf8(body).ok().and_then(Edge::read)?);
+        if self.known.len() == 8 {
+            self.known.pop_front();
+        }
+        self.known.push_back((body.to_vec(), Rc::clone(&edge)));
+        Some(edge)
+    }
 }
 
 struct Player {
@@ -71,6 +88,8 @@ struct Player {
     first: Option<Instant>,
     answer: Answer,
     wants: Wants,
+    /// What the last playlist said.
+    edge: Option<Rc<Edge>>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -106,9 +125,8 @@ impl<'a> Players<'a> {
             .iter()
             .map(|view| Channel {
                 view: view.clone(),
-                newest: Vec::new(),
-                edge: None,
-                base: 0,
+                known: VecDeque::new(),
+                base: i64::MIN,
             })
             .collect();
         let mut players = Vec::with_capacity(count);
@@ -128,6 +146,7 @@ impl<'a> Players<'a> {
                 first: None,
                 answer: Answer::default(),
                 wants: Wants::Playlist,
+                edge: None,
             });
         }
         let waves = vec![Vec::new(); views.len()];
@@ -144,19 +163,23 @@ impl<'a> Players<'a> {
         })
     }
 
-    /// Learns where each rendition stands: must be called when no part is on its way.
+    /// Learns where each rendition stands. To be called some times, each when no part is on its way: a playlist may
+    /// be behind what was sent, and never before it.
     pub(crate) fn look(&mut self) -> Result<(), Failure> {
         for (at, channel) in self.channels.iter_mut().enumerate() {
+            let out = self.ledger.parts(at);
             let (status, body) = crate::server::get(channel.view.at, &channel.view.path)?;
-            let edge = std::str::from_utf8(&body)
-                .ok()
-                .and_then(Edge::read)
+            if self.ledger.parts(at) != out {
+                continue;
+            }
+            let edge = channel
+                .edge(&body)
                 .filter(|_| status == 200)
                 .ok_or_else(|| format!("{}: {status}, no playlist", channel.view.path))?;
-            let out = self.ledger.parts(at) as u64;
-            channel.base = edge.count(self.habit.parts).wrapping_sub(out);
-            channel.edge = Some(edge);
-            channel.newest = body;
+            channel.base = channel.base.max(edge.count(self.habit.parts) as i64 - out as i64);
+            for player in self.players.iter_mut().filter(|player| player.channel == at) {
+                player.edge = Some(Rc::clone(&edge));
+            }
         }
         Ok(())
     }
@@ -222,7 +245,7 @@ impl<'a> Players<'a> {
     fn ask(&mut self, at: usize, wants: Wants) -> Result<(), Failure> {
         let player = &mut self.players[at];
         let channel = &self.channels[player.channel];
-        let edge = channel.edge.as_ref().ok_or("no playlist was read before")?;
+        let edge = player.edge.as_ref().ok_or("no playlist was read before")?;
         let path = &channel.view.path;
         let request = match (wants, &edge.newest) {
             (Wants::Part, Some(newest)) => {
@@ -262,7 +285,7 @@ impl<'a> Players<'a> {
 
     /// Takes an answer in, and says what is asked for next.
     fn answered(&mut self, at: usize) -> Result<Wants, Failure> {
-        let player = &self.players[at];
+        let player = &mut self.players[at];
         let channel = &mut self.channels[player.channel];
         if player.answer.status() != 200 {
             let text = String::from_utf8_lossy(player.answer.whole()).into_owned();
@@ -272,26 +295,26 @@ impl<'a> Players<'a> {
         if player.wants == Wants::Part {
             return Ok(Wants::Playlist);
         }
-        let body = player.answer.body();
-        // One answer of each part is read, the others are compared with it.
-        if body != channel.newest {
-            let edge = std::str::from_utf8(body).ok().and_then(Edge::read);
-            let edge = edge.ok_or("an answer that is no playlist")?;
-            let parts = self.habit.parts;
-            let before = channel.edge.as_ref().map_or(0, |edge| edge.count(parts));
-            if edge.count(parts) < before {
-                return Err("a playlist went back".into());
-            }
-            channel.newest = body.to_vec();
-            channel.edge = Some(edge);
-        }
-        let count = channel
+        let edge = channel.edge(player.answer.body());
+        let edge = edge.ok_or("an answer that is no playlist")?;
+        let parts = self.habit.parts;
+        let count = edge.count(parts);
+        if player
             .edge
             .as_ref()
-            .map_or(0, |edge| edge.count(self.habit.parts));
-        let part = count.wrapping_sub(channel.base).wrapping_sub(1) as usize;
+            .is_some_and(|before| before.count(parts) > count)
+        {
+            return Err("a playlist went back".into());
+        }
+        player.edge = Some(edge);
+        let out = self.ledger.parts(player.channel) as i64;
+        if !self.measuring {
+            // A playlist that was behind at each look is seen to be so now.
+            channel.base = channel.base.max(count as i64 - out);
+        }
+        let part = usize::try_from(count as i64 - channel.base - 1)?;
         let Some(out) = self.ledger.at(player.channel, part) else {
-            return Err("a playlist lists a part before it was sent".into());
+            return Err(format!("{}: a part that was not sent is listed", channel.view.path).into());
         };
         if self.measuring {
             if player.asked < out {

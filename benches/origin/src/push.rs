@@ -29,7 +29,10 @@ pub(crate) struct Track {
     pub(crate) prefix: String,
 }
 
-/// When the last byte of each part of each track had been written.
+/// Bytes that are written after the others, the frame's own last two among them.
+const LAST: usize = 64;
+
+/// When the last bytes of each part of each track were written.
 #[derive(Debug)]
 pub(crate) struct Ledger(Vec<Mutex<Vec<Instant>>>);
 
@@ -160,8 +163,11 @@ fn run(senders: &mut [Sender], cadence: Cadence, ledger: &Ledger, stop: &AtomicB
             let due = Duration::from_millis(u64::try_from(shown * cadence.part().as_millis())?);
             thread::sleep((begun + (due - since)).saturating_duration_since(Instant::now()));
             for (at, (sender, chunk)) in senders.iter_mut().zip(&chunks).enumerate() {
-                sender.stream.write_all(chunk)?;
+                // Noted before the last bytes are written: an answer may be there before the write returns.
+                let (most, last) = chunk.split_at(chunk.len() - LAST);
+                sender.stream.write_all(most)?;
                 ledger.note(at, Instant::now());
+                sender.stream.write_all(last)?;
             }
         }
         for sender in senders.iter_mut() {
