@@ -12,8 +12,9 @@ NATIVE := --workspace --exclude selvedge-edge-cloudflare --exclude selvedge-edge
 INPUT ?= test
 # More of its flags, such as DEMO_ARGS='--port 9000'; `target/debug/selvedge demo --help` lists them.
 DEMO_ARGS ?=
-# For how long `make soak` watches each edge, in seconds.
+# For how long `make soak` watches each edge, in seconds, and the origin, in hours of media.
 SOAK ?= 900
+SOAK_HOURS ?= 6
 # How many inputs `make fuzz` tries: of each fuzz target, and of each property.
 RUNS ?= 10000000
 CASES ?= 20000
@@ -26,7 +27,7 @@ help:
 	@echo 'make check   format, lints, documentation, licences'
 	@echo 'make fix     repair what format and lints can repair'
 	@echo 'make bench   our hot paths beside what they are measured against'
-	@echo 'make soak    the players on each edge for long, their tokens renewed, and at low latency; SOAK=$(SOAK) seconds'
+	@echo 'make soak    the players on each edge for long, their tokens renewed, low latency; SOAK=$(SOAK) s; a channel of SOAK_HOURS=$(SOAK_HOURS)'
 	@echo 'make fuzz    the token under libFuzzer and every property at length; RUNS=$(RUNS), CASES=$(CASES)'
 	@echo 'make wasm    both edges: edge/cloudflare/build/ and bin/main.wasm'
 	@echo 'make tools   only bring what `make test` needs'
@@ -71,6 +72,7 @@ bench:
 	@scripts/bench-origin.sh
 
 soak: tools
+	SOAK_HOURS=$(SOAK_HOURS) cargo test --locked --release -p selvedge-origin --test soak -- --ignored --nocapture
 	cargo build --locked -p selvedge -p selvedge-encoder
 	@scripts/wasm.sh
 	@npm run --silent build:page

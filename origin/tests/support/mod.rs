@@ -256,8 +256,13 @@ pub fn init(sketch: Sketch) -> Vec<u8> {
 
 /// A chunk of `samples` samples of 10 bytes at `time`, the first a sync sample or not.
 pub fn chunk(time: u64, samples: u32, syncs: bool) -> Vec<u8> {
+    chunk_of(time, samples, syncs, 10)
+}
+
+/// A chunk of `samples` samples of `size` bytes at `time`, the first a sync sample or not.
+pub fn chunk_of(time: u64, samples: u32, syncs: bool, size: u32) -> Vec<u8> {
     let flags = if syncs { 0x0200_0000 } else { 0x0101_0000 };
-    let tfhd = full(b"tfhd", 0, 0x02_0010, &[&words(&[1, 10])]);
+    let tfhd = full(b"tfhd", 0, 0x02_0010, &[&words(&[1, size])]);
     let tfdt = full(b"tfdt", 1, 0, &[&time.to_be_bytes()]);
     let trun = full(b"trun", 0, 0x5, &[&words(&[samples, 0, flags])]);
     let moof = boxed(
@@ -268,7 +273,7 @@ pub fn chunk(time: u64, samples: u32, syncs: bool) -> Vec<u8> {
         ],
     );
     let fill = time as u8;
-    [moof, boxed(b"mdat", &[&vec![fill; 10 * samples as usize]])].concat()
+    [moof, boxed(b"mdat", &[&vec![fill; (size * samples) as usize]])].concat()
 }
 
 /// A chunk whose `tfdt` has 32 bits.
