@@ -575,8 +575,9 @@ impl Channel {
                 segment.start.cast_signed(),
                 segment.init.timescale,
             ));
-            // What viewers have seen already from the encoder that is gone they do not see again.
-            if end.is_none_or(|end| begins.saturating_add(segment.span() / 2) >= end) {
+            // What viewers have seen already from the encoder that is gone they do not see again. A little rather
+            // twice than missing: a hole of half a slot would be a gap.
+            if end.is_none_or(|end| begins.saturating_add(segment.span() / 8 * 5) >= end) {
                 self.commit_one(track, &push, segment, now, done);
             }
         }
