@@ -324,6 +324,32 @@ fn a_second_encoder_with_a_clock_of_its_own_waits_until_the_first_falls_silent()
 }
 
 #[test]
+fn a_segment_of_the_same_ticks_at_another_time_is_another_segment() {
+    let mut air = Air::new();
+    // Both count from zero, `b` since one second later; each says when that was.
+    let clocked = |slot: u64, index: u64, began: i64| {
+        let ticks = slot * VIDEO_SEGMENT + index * VIDEO_SEGMENT / CHUNKS;
+        let at = began + (ticks / 90) as i64;
+        [support::prft(at, ticks), piece("video", slot, index, 0)].concat()
+    };
+    let began = NOON;
+    for slot in 0..3 {
+        let mut request = air.request("video", "a", slot);
+        (0..CHUNKS).for_each(|index| air.send(&mut request, &clocked(slot, index, began)));
+        air.end(request);
+        air.now += 1_920;
+    }
+    air.channel.end(Some("audio"), UnixMillis(air.now));
+    air.init("video", "b", VIDEO);
+    let (mut a, mut b) = (air.request("video", "a", 3), air.request("video", "b", 3));
+    (0..4).for_each(|index| air.send(&mut a, &clocked(3, index, began)));
+    air.cut(a);
+    (0..CHUNKS).for_each(|index| air.send(&mut b, &clocked(3, index, began + 1_000)));
+    let open = air.view().track("video").unwrap().open.clone().unwrap();
+    assert_eq!(open.parts.len(), 4, "none of the other's frames is among them");
+}
+
+#[test]
 fn a_codec_that_changes_between_two_segments_is_a_discontinuity_at_once() {
     let mut air = on_air();
     air.init("video", "a", Sketch { width: 1280, ..VIDEO });

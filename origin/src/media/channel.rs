@@ -194,7 +194,11 @@ impl Channel {
             return done;
         };
         state.hear(push, segment, segment.slate, now);
-        if let Some(tail) = state.tail.as_mut().filter(|tail| tail.is_of(segment)) {
+        let is_on_air = self.is_on_air(track, push, segment, now);
+        let Some(state) = self.tracks.get_mut(track) else {
+            return done;
+        };
+        if let Some(tail) = state.tail.as_mut().filter(|_| is_on_air) {
             let ordinal = tail.epoch;
             if tail.feed(push, segment, now) == Fed::Switched {
                 state.counts.switches += 1;
@@ -232,7 +236,9 @@ impl Channel {
         self.recall_standby(track, now, &mut done);
         let state = self.tracks.entry(track.to_owned()).or_default();
         state.hear(push, &segment, segment.slate || !segment.whole, now);
-        if let Some(tail) = state.tail.as_mut().filter(|tail| tail.is_of(&segment)) {
+        let is_on_air = self.is_on_air(track, push, &segment, now);
+        let state = self.tracks.entry(track.to_owned()).or_default();
+        if let Some(tail) = state.tail.as_mut().filter(|_| is_on_air) {
             let (ordinal, announced) = (tail.epoch, segment.events.clone());
             let led = tail.lead.is_none_or(|lead| lead == push.id);
             let (is_whole, is_last) = (segment.whole, segment.last);

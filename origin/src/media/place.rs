@@ -132,6 +132,33 @@ impl Channel {
         }
     }
 
+    /// Whether a segment is the one on air on a track: of one time on one clock. Two encoders that count from zero have
+    /// segments of the same ticks at other times.
+    pub(super) fn is_on_air(
+        &self,
+        track: &str,
+        push: &Push,
+        segment: &ClosedSegment,
+        now: UnixMillis,
+    ) -> bool {
+        let Some(tail) = self.tracks.get(track).and_then(|state| state.tail.as_ref()) else {
+            return false;
+        };
+        if !tail.is_of(segment) {
+            return false;
+        }
+        let is_foreign = tail.source != push.source;
+        let anchor = Anchor::of(segment, now);
+        let epoch = self.epochs.iter().find(|epoch| epoch.ordinal == tail.epoch);
+        tail.lead == Some(push.id)
+            || epoch.is_some_and(|epoch| {
+                anchor.agrees_with(epoch, is_foreign).unwrap_or_else(|| {
+                    // Nothing but the time of arrival: the encoder itself may send it again, later.
+                    !is_foreign || anchor.time().0.abs_diff(epoch.anchor.0) < ARRIVAL_MS
+                })
+            })
+    }
+
     /// Whether what is on air on a track still comes.
     pub(super) fn is_alive(&self, track: &Track, now: UnixMillis) -> bool {
         let nominal = self.grid.map_or(DEFAULT_NOMINAL_NANOS, |grid| grid.nominal);
@@ -252,5 +279,7 @@ const FUTURE_NANOS: i64 = 60_000_000_000;
 const LATE_SEGMENTS: u64 = 8;
 /// How far from now a track may begin on the timeline of another.
 const JOIN_NANOS: i64 = 30_000_000_000;
+/// Chunks of one time arrive from two encoders no further apart than this.
+const ARRIVAL_MS: u64 = 500;
 /// What a segment lasts before the channel knows.
 const DEFAULT_NOMINAL_NANOS: i64 = 2_000_000_000;
