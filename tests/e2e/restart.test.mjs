@@ -52,7 +52,11 @@ describe('a restart of the origin', () => {
     t.diagnostic(`missing: ${JSON.stringify(gaps[0][1])}`);
     for (const [track, missing] of gaps) {
       assert.ok(missing.length >= 1, `${track}: some segments were lost`);
-      assert.deepEqual(missing, gaps[0][1], `${track} is out of step with ${gaps[0][0]}`);
+      // What was under way when the origin stopped is kept as far as it came, so a track may lose one more or less.
+      for (const end of [0, -1]) {
+        const apart = Math.abs(missing.at(end) - gaps[0][1].at(end));
+        assert.ok(apart <= 1, `${track} is out of step with ${gaps[0][0]}: ${missing}, and ${gaps[0][1]}`);
+      }
     }
     await untilDeep(url, CHANNEL);
   });

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::event::Events;
 use super::place::{Placing, segment_name};
-use super::segment::{ClosedSegment, Entry};
+use super::segment::ClosedSegment;
 use super::snapshot::{Counts, Snapshot, TrackView};
 use super::tail::{Fed, Push, Tail};
 use super::timeline::{Anchor, Epoch, Grid};
@@ -567,7 +567,7 @@ impl Channel {
         };
         for (push, segment) in waiting {
             let state = self.tracks.get(track);
-            let end = state.and_then(|state| state.entries.back()).map(Entry::end);
+            let end = state.and_then(Track::shown_until);
             let epoch_on_air = state.and_then(|state| state.last).map(|last| last.epoch);
             let anchor = Anchor::of(&segment, now);
             // Where another track has begun with this encoder's timeline, all begin, so that numbers keep in step.

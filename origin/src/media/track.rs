@@ -250,6 +250,15 @@ impl Track {
                 .any(|(name, state)| name != source && !state.faulty && state.heard >= since)
     }
 
+    /// Wall time up to which viewers have media, in nanoseconds since 1970: the segment on air counts as far as it came.
+    pub(super) fn shown_until(&self) -> Option<i64> {
+        let on_air = self
+            .tail
+            .as_ref()
+            .map(|tail| tail.wall.saturating_add(tail.segment.span()));
+        on_air.max(self.entries.back().map(Entry::end))
+    }
+
     /// The highest number so far.
     pub(super) fn highest(&self) -> Option<u64> {
         let on_air = self.tail.as_ref().map(|tail| tail.sequence.0);

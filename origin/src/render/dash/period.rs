@@ -62,7 +62,12 @@ pub(super) fn listed<'a>(snapshot: &'a Snapshot, epoch: &Epoch, grid: &Grid) -> 
                 (None, Some(last)) => last.epoch() == epoch.ordinal && last.segment().is_some(),
                 (None, None) => false,
             };
-        let next = even.filter(|_| goes_on && grid.part_target_ms.is_some());
+        // Sound that is cut to whole frames near the slot runs even for a while, and then does not.
+        let is_slot = |duration: &u64| {
+            let nanos = ticks_to_nanos(duration.cast_signed(), init.timescale);
+            nanos.abs_diff(grid.nominal) < 1_000_000
+        };
+        let next = even.filter(|duration| goes_on && grid.part_target_ms.is_some() && is_slot(duration));
         Some(Listed {
             track,
             init,
