@@ -163,16 +163,23 @@ impl SpliceInfo {
     }
 }
 
+impl Cue {
+    /// A cue that takes an event back, until its other fields say more.
+    fn cancelled(event_id: u32) -> Self {
+        Self {
+            action: Action::Cancel,
+            event_id,
+            segmentation: None,
+            time: None,
+            duration: None,
+            auto_return: false,
+        }
+    }
+}
+
 fn insert(fields: &mut Fields<'_>, adjustment: u64) -> Result<Cue, Error> {
     let event_id = u32::try_from(fields.bits(32)?).unwrap_or_default();
-    let mut cue = Cue {
-        action: Action::Cancel,
-        event_id,
-        segmentation: None,
-        time: None,
-        duration: None,
-        auto_return: false,
-    };
+    let mut cue = Cue::cancelled(event_id);
     if fields.bits(8)? & 0x80 != 0 {
         return Ok(cue);
     }
@@ -222,14 +229,7 @@ fn segmentation(payload: &[u8], time: Option<u64>) -> Result<Option<Cue>, Error>
         return Ok(None);
     }
     let event_id = u32::try_from(fields.bits(32)?).unwrap_or_default();
-    let mut cue = Cue {
-        action: Action::Cancel,
-        event_id,
-        segmentation: None,
-        time: None,
-        duration: None,
-        auto_return: false,
-    };
+    let mut cue = Cue::cancelled(event_id);
     if fields.bits(8)? & 0x80 != 0 {
         return Ok(Some(cue));
     }

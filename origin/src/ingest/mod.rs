@@ -15,7 +15,7 @@ use crate::cmaf::{self, Chunk, Event, FourCc, Init, Kind, Limits, Reader};
 use crate::media::{ClosedSegment, OpenSegment};
 use crate::time::UnixMillis;
 pub use gzip::Inflate;
-pub use manifest::{Description, describe, manifest_ends};
+pub use manifest::manifest_ends;
 pub use pace::Pace;
 pub use range::{Assembly, ContentRange};
 pub use sniff::{Foreign, Sniffed, sniff};

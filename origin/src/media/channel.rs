@@ -60,6 +60,14 @@ pub struct Committed {
     pub switched_to: Option<Arc<str>>,
 }
 
+impl Committed {
+    /// Notes that another encoder leads the track from now on.
+    fn switch(&mut self, counts: &mut Counts, push: &Push) {
+        counts.switches += 1;
+        self.switched_to = Some(Arc::clone(&push.source));
+    }
+}
+
 /// What a sweep found.
 #[derive(Clone, Debug, Default)]
 pub struct Swept {
@@ -201,8 +209,7 @@ impl Channel {
         if let Some(tail) = state.tail.as_mut().filter(|_| is_on_air) {
             let ordinal = tail.epoch;
             if tail.feed(push, segment, now) == Fed::Switched {
-                state.counts.switches += 1;
-                done.switched_to = Some(Arc::clone(&push.source));
+                done.switch(&mut state.counts, push);
             }
             state.follow_tail();
             self.updated = now;
@@ -262,8 +269,7 @@ impl Channel {
             });
             state.counts.duplicates += u64::from(done.verdict == Some(Verdict::Duplicate));
             if fed == Fed::Switched {
-                state.counts.switches += 1;
-                done.switched_to = Some(Arc::clone(&push.source));
+                done.switch(&mut state.counts, push);
             }
             state.follow_tail();
             self.updated = now;
@@ -625,8 +631,7 @@ impl Channel {
             }
         }
         if state.source.as_ref().is_some_and(|source| *source != push.source) {
-            state.counts.switches += 1;
-            done.switched_to = Some(Arc::clone(&push.source));
+            done.switch(&mut state.counts, push);
         }
         state.source = Some(Arc::clone(&push.source));
         state.renewed = false;

@@ -247,11 +247,6 @@ impl Parting {
     pub fn parts(&self) -> &[Part] {
         &self.parts
     }
-
-    /// Whether a chunk was longer than any part may be: the segment is listed whole.
-    pub fn is_overlong(&self) -> bool {
-        self.is_overlong
-    }
 }
 
 /// A segment that is still coming in.

@@ -177,11 +177,6 @@ impl Track {
         on_air.or_else(|| self.last.map(|last| last.end))
     }
 
-    /// The segment on air, if that is its name.
-    pub fn is_on_air(&self, name: &str) -> bool {
-        self.tail.as_ref().is_some_and(|tail| tail.name == name)
-    }
-
     /// What is known of an encoder; `None` where there are too many to know.
     pub(super) fn source_state(&mut self, source: &Arc<str>) -> Option<&mut SourceState> {
         if !self.sources.contains_key(source) && self.sources.len() >= MAX_SOURCES {
