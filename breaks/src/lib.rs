@@ -1,0 +1,41 @@
+//! What a channel's breaks are made of.
+//!
+//! A break is a hole in a channel for ads. This crate says where breaks come from, what becomes of them, and how the
+//! knowledge of them travels; origin and edge share it. It is pure: no I/O, no clock, no randomness, no panics on any
+//! input, and it builds for `wasm32-unknown-unknown` and `wasm32-wasip1`.
+//!
+//! | what | where |
+//! |---|---|
+//! | a break's slots: number, lengths, what follows them | [`Structure`] |
+//! | a break as an edge needs it, and its place in a playlist | [`Airing`], [`Anchor`], [`Sums`] |
+//! | the lines of a playlist that carry it | [`Slice`] |
+//! | the pod of a break and a cohort | [`Decision`] |
+//!
+//! Times of the programme are [`UnixMicros`], lengths [`Micros`].
+
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing
+    )
+)]
+
+mod airing;
+mod attributes;
+pub mod decision;
+pub mod document;
+mod key;
+pub mod slice;
+mod structure;
+mod time;
+
+pub use airing::{Airing, Anchor, Return, Sums};
+pub use decision::Decision;
+pub use key::{BreakId, Key, Name, NoKey};
+pub use slice::Slice;
+pub use structure::{After, MAX_LENGTH, MAX_SEGMENTS, MAX_SLOTS, MIN_SEGMENT, Place, Shape, Slot, Structure};
+pub use time::{Micros, Pts, Ticks, UnixMicros};
