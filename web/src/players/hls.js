@@ -8,6 +8,9 @@ import { hlsCarrying } from '../token.js';
 /** Without a word in the playlist, hls.js plays this many target durations behind the live edge. */
 const START_DEPTH = 3;
 
+/** How much of what was shown stays in the buffer of a channel of whole segments, in seconds. */
+const KEPT_BEHIND = 30;
+
 /**
  * How fast hls.js may play a channel of parts to come back to its target. Near it, that is a tenth faster and hardly
  * heard; only after a stall it is more.
@@ -36,7 +39,9 @@ export const dialect = 'hls';
  */
 export function open(video, url, onError, carrier, lowLatency) {
   const hls = new Hls({
-    backBufferLength: 30,
+    // Where hls.js 1.7.4 takes old media out of the buffer while a part is on its way in, it forgets the parts of that
+    // segment and loads none for three segments. The browser makes room by itself, when it has to.
+    backBufferLength: lowLatency ? Infinity : KEPT_BEHIND,
     liveDurationInfinity: true,
     lowLatencyMode: lowLatency,
     ...(carrier && hlsCarrying(carrier)),
