@@ -65,7 +65,7 @@ mod dash;
 mod fields;
 mod gather;
 mod handle;
-mod hls;
+pub mod hls;
 mod limits;
 mod onward;
 mod platform;
@@ -76,6 +76,7 @@ mod route;
 mod site;
 pub mod stored;
 mod streams;
+pub mod timeline;
 mod visit;
 
 pub use carrier::{Carrier, Carriers};
@@ -83,6 +84,7 @@ pub use handle::{Edge, Handled, block_on};
 pub use platform::{Answer, Body, OriginRequest, OriginResponse, Plan, Platform, Read, Unanswered, Want};
 pub use problem::{misconfigured, too_long};
 pub use record::Record;
+pub use reroot::Reroot;
 pub use route::Resource;
 pub use selvedge_token::{
     Coordinates, FingerprintKind, KeySetVersion, MemoryStore, RequestContext, Standing, Store, StoreKey,

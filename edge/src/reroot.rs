@@ -2,7 +2,7 @@
 
 /// Where a document lies and below which prefix its URIs are to lead.
 #[derive(Clone, Debug)]
-pub(crate) struct Reroot<'a> {
+pub struct Reroot<'a> {
     prefix: &'a str,
     path: &'a str,
     /// The document's folder, with a slash at both ends.
@@ -11,7 +11,7 @@ pub(crate) struct Reroot<'a> {
 
 impl<'a> Reroot<'a> {
     /// For the document at `path`, to URIs that begin with `prefix` (which has no slash at its end).
-    pub(crate) fn new(prefix: &'a str, path: &'a str) -> Self {
+    pub fn new(prefix: &'a str, path: &'a str) -> Self {
         let folder = path
             .rfind('/')
             .and_then(|slash| path.get(..=slash))

@@ -1,32 +1,29 @@
-//! HLS documents, rewritten line by line: every tag, attribute and comment that is not understood stays, in
-//! order, byte for byte.
+//! Moving the URIs of a playlist below another root.
 
 use crate::reroot::Reroot;
 
 /// Moves every URI of a playlist (multivariant or media) below another root: URI lines and `URI="…"`
 /// attributes (RFC 8216bis §4.1, §4.2).
-pub(crate) fn reroot(playlist: &str, reroot: &Reroot<'_>) -> String {
+pub(super) fn reroot(playlist: &str, reroot: &Reroot<'_>) -> String {
     let mut out = String::with_capacity(playlist.len() * 2);
     for line in playlist.split_inclusive('\n') {
-        let content = line.trim_end_matches(['\n', '\r']);
-        let ending = line.get(content.len()..).unwrap_or_default();
-        if content.starts_with("#EXT") {
-            reroot_attributes(&mut out, content, reroot);
-        } else if content.starts_with('#') {
-            out.push_str(content);
-        } else {
-            push_uri(&mut out, content, reroot);
-        }
-        out.push_str(ending);
+        reroot_line(&mut out, line, reroot);
     }
     out
 }
 
-/// Whether this is a playlist that grows and is therefore loaded again: a media playlist (RFC 8216bis §4.4.3.1) that
-/// has not ended.
-pub(crate) fn is_reloaded(playlist: &str) -> bool {
-    let has = |tag| playlist.lines().any(|line| line.starts_with(tag));
-    has("#EXT-X-TARGETDURATION") && !has("#EXT-X-ENDLIST")
+/// Copies a line with its end, its URIs moved.
+pub(super) fn reroot_line(out: &mut String, line: &str, reroot: &Reroot<'_>) {
+    let content = line.trim_end_matches(['\n', '\r']);
+    let ending = line.get(content.len()..).unwrap_or_default();
+    if content.starts_with("#EXT") {
+        reroot_attributes(out, content, reroot);
+    } else if content.starts_with('#') {
+        out.push_str(content);
+    } else {
+        push(out, content, reroot);
+    }
+    out.push_str(ending);
 }
 
 /// Copies a tag, moving the value of each attribute named `URI`. Quoted values are stepped over whole, so that a
@@ -46,7 +43,7 @@ fn reroot_attributes(out: &mut String, tag: &str, reroot: &Reroot<'_>) {
         out.push_str("=\"");
         let attribute_name = attribute.rsplit(',').next().unwrap_or_default().trim();
         if attribute_name == "URI" {
-            push_uri(out, value, reroot);
+            push(out, value, reroot);
         } else {
             out.push_str(value);
         }
@@ -56,7 +53,8 @@ fn reroot_attributes(out: &mut String, tag: &str, reroot: &Reroot<'_>) {
     out.push_str(rest);
 }
 
-fn push_uri(out: &mut String, uri: &str, reroot: &Reroot<'_>) {
+/// Writes a URI, moved.
+pub(super) fn push(out: &mut String, uri: &str, reroot: &Reroot<'_>) {
     match reroot.apply(uri) {
         Some(pieces) => pieces.iter().for_each(|piece| out.push_str(piece)),
         None => out.push_str(uri),
