@@ -26,7 +26,9 @@ pub enum Key {
 }
 
 /// A name that is safe in a path, a quoted string and a log: letters, digits and `.`, `_`, `:` or `-`.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Name(String);
 
 /// What a break is known by, everywhere and for good: the channel, when it begins, and the event.
@@ -47,6 +49,14 @@ impl Key {
                 event == of && (start == by || start.is_none() || by.is_none())
             }
             _ => self == other,
+        }
+    }
+
+    /// The number that the event has in its messages.
+    pub const fn event_id(&self) -> Option<u32> {
+        match self {
+            Self::Insert(event) | Self::Segmentation { event, .. } => Some(*event),
+            Self::Named(_) | Self::Nameless => None,
         }
     }
 
@@ -147,6 +157,20 @@ impl Name {
     /// As text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl TryFrom<String> for Name {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::new(&text).ok_or("a name is letters, digits and . _ : - alone, at most 64 of them")
+    }
+}
+
+impl From<Name> for String {
+    fn from(name: Name) -> Self {
+        name.0
     }
 }
 

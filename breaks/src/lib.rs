@@ -6,6 +6,8 @@
 //!
 //! | what | where |
 //! |---|---|
+//! | splice information sections, read and written | [`scte35`] |
+//! | what a section says of breaks | [`Signal`], by the operator's [`Openers`] |
 //! | a break's slots: number, lengths, what follows them | [`Structure`] |
 //! | a break as an edge needs it, and its place in a playlist | [`Airing`], [`Anchor`], [`Sums`] |
 //! | the lines of a playlist that carry it | [`Slice`] |
@@ -26,16 +28,21 @@
 
 mod airing;
 mod attributes;
+mod cue;
 pub mod decision;
 pub mod document;
 mod key;
+pub mod scte35;
+pub mod signal;
 pub mod slice;
 mod structure;
 mod time;
 
 pub use airing::{Airing, Anchor, Return, Sums};
+pub use cue::{Ask, Cue, When};
 pub use decision::Decision;
 pub use key::{BreakId, Key, Name, NoKey};
+pub use signal::{Clock, Openers, Signal};
 pub use slice::Slice;
 pub use structure::{After, MAX_LENGTH, MAX_SEGMENTS, MAX_SLOTS, MIN_SEGMENT, Place, Shape, Slot, Structure};
 pub use time::{Micros, Pts, Ticks, UnixMicros};

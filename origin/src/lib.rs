@@ -29,7 +29,6 @@ pub mod ingest;
 pub mod media;
 mod observe;
 pub mod render;
-pub mod scte35;
 mod serve;
 mod store;
 pub mod time;

@@ -5,10 +5,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use selvedge_breaks::{
+    Openers, Signal, Ticks,
+    scte35::{self, Section},
+    signal::Action,
+};
+
 use super::channel::Channel;
 use super::timeline::Epoch;
 use crate::cmaf::{Chunk, EventMessage};
-use crate::scte35::{self, Action, SpliceInfo};
 use crate::time::{UnixMillis, ticks_to_nanos};
 
 /// An event of a channel, from an `emsg` box (ISO/IEC 23009-1 5.10.3.3) or an event track (ISO/IEC 23001-18).
@@ -66,15 +71,15 @@ impl Announced {
     fn place(&self, epoch: &Epoch) -> Event {
         let message = &self.message;
         let mut span = message.lasts().filter(|span| *span > 0);
-        let section = scte35::section(&message.scheme, &message.data);
-        let info = section.and_then(|section| SpliceInfo::read(&section).ok());
-        let splice = info.map(|info| {
-            let cue = info.leading();
+        let splice = signals(&message.scheme, &message.data).map(|signals| {
+            let leading = Signal::leading(&signals);
             // An encoder need not repeat what the section says.
-            let ticks = cue.and_then(|cue| cue.duration).filter(|ticks| *ticks > 0);
-            let told = ticks.and_then(|ticks| i64::try_from(ticks).ok());
-            span = span.or_else(|| told.map(|ticks| ticks_to_nanos(ticks, SPLICE_TIMESCALE)));
-            match cue.map(|cue| cue.action) {
+            let told = leading
+                .and_then(|signal| signal.duration)
+                .filter(|told| *told > Ticks(0));
+            let ticks = told.and_then(|Ticks(ticks)| i64::try_from(ticks).ok());
+            span = span.or_else(|| ticks.map(|ticks| ticks_to_nanos(ticks, SPLICE_TIMESCALE)));
+            match leading.map(|signal| signal.action) {
                 Some(Action::Out) => Splice::Out,
                 Some(Action::In) => Splice::In,
                 _ => Splice::Other,
@@ -91,6 +96,12 @@ impl Announced {
             splice,
         }
     }
+}
+
+/// What the section in the data of an event message says; `None` where there is none, nothing where that is encrypted.
+pub(crate) fn signals(scheme: &str, data: &[u8]) -> Option<Vec<Signal>> {
+    let section = Section::decode(&scte35::section(scheme, data)?).ok()?;
+    Some(Signal::read(&section, Openers::default()).unwrap_or_default())
 }
 
 impl Event {

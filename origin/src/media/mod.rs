@@ -32,6 +32,7 @@ mod timeline;
 mod track;
 
 pub use channel::{Channel, Committed, Settings, Swept, Verdict};
+pub(crate) use event::signals;
 pub use event::{Announced, Event, Splice};
 pub use segment::{
     BadChunk, ClosedSegment, Entry, Gap, MediaSequence, OpenSegment, Part, Parting, Segment, Span,

@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
+use selvedge_breaks::{Signal, scte35};
+
 use super::tags::{Hex, Quoted, Seconds};
-use crate::media::{Event, Snapshot, Splice};
-use crate::scte35::{self, SpliceInfo};
+use crate::media::{Event, Snapshot, Splice, signals};
 use crate::time::UnixMillis;
 
 /// What was told of events, and since when.
@@ -93,9 +94,8 @@ fn lines(snapshot: &Snapshot) -> Vec<Line> {
 /// Whether an event is the end of the break that another began: of the same splice, where that is known.
 fn ends(event: &Event, out: &Event) -> bool {
     let splice = |event: &Event| {
-        let section = scte35::section(&event.scheme, &event.message)?;
-        let info = SpliceInfo::read(&section).ok()?;
-        info.leading().map(|cue| cue.event_id)
+        let signals = signals(&event.scheme, &event.message)?;
+        Signal::leading(&signals).and_then(|signal| signal.key.event_id())
     };
     event.splice == Some(Splice::In)
         && event.wall >= out.wall
