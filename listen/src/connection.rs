@@ -1,8 +1,8 @@
 //! One accepted connection, from its first byte to its last.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
-use axum::{body::Body, extract::ConnectInfo};
+use axum::body::{Body, HttpBody as _};
 use hyper::{Method, Request, body::Incoming, service::service_fn};
 use hyper_util::{rt::TokioIo, server::graceful::Watcher};
 use tokio::{
@@ -10,42 +10,48 @@ use tokio::{
     net::TcpStream,
     time::timeout,
 };
-use tower::ServiceExt as _;
 
-use crate::{Server, Tls, io::Impatient, peer::Peer, receiving::Receiving, socket::Socket};
+use crate::{
+    Answers, Server, Tls,
+    io::{Impatient, Patience},
+    peer::Peer,
+    socket::Socket,
+    traffic::Traffic,
+};
 
 /// A connection that was accepted and holds its place among the others.
-pub(crate) struct Connection {
+pub(crate) struct Connection<A> {
     pub(crate) address: SocketAddr,
-    pub(crate) server: Arc<Server>,
+    pub(crate) server: Arc<Server<A>>,
     /// Told when the listener stops.
     pub(crate) watcher: Watcher,
 }
 
-impl Connection {
+impl<A: Answers> Connection<A> {
     pub(crate) async fn run(self, stream: TcpStream) {
-        let receiving = Receiving::default();
-        let socket = Socket::new(stream, receiving.clone());
+        let traffic = Traffic::default();
+        let socket = Socket::new(stream, traffic.clone());
         let Some(tls) = self.server.tls.clone() else {
             let peer = Peer {
                 address: self.address,
                 tls: None,
             };
-            return self.speak(socket, peer, receiving).await;
+            return self.speak(socket, peer, traffic).await;
         };
-        let hands = timeout(self.server.limits.handshake_time, shake(&tls, socket));
+        // Boxed, as what is large and ends soon: a connection keeps room for its largest moment to its end.
+        let hands = Box::pin(timeout(self.server.limits.handshake_time, shake(&tls, socket)));
         match self.server.handshakes.shake(hands).await {
             Some(Ok(Ok(Shaken::Tls(stream, peer_tls)))) => {
                 let peer = Peer {
                     address: self.address,
                     tls: Some(peer_tls),
                 };
-                self.speak(*stream, peer, receiving).await;
+                self.speak(stream, peer, traffic).await;
             }
             Some(Ok(Ok(Shaken::Plain(socket)))) => {
                 self.told("no TLS: the peer sent a request in the clear");
                 // Who does not take the answer is not waited for.
-                let _ = timeout(GOODBYE, explain(socket)).await;
+                let _ = timeout(GOODBYE, Box::pin(explain(socket))).await;
             }
             Some(Ok(Err(error))) => self.told(&error.to_string()),
             Some(Err(_)) => self.told("it took too long"),
@@ -62,35 +68,43 @@ impl Connection {
     }
 
     /// Serves requests until the peer ends the connection, or the listener.
-    async fn speak<S>(self, stream: S, peer: Peer, receiving: Receiving)
+    fn speak<S>(self, stream: S, peer: Peer, traffic: Traffic) -> Pin<Box<impl Future<Output = ()> + Send>>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let limits = self.server.limits;
-        let stream = Impatient::new(stream, limits.header_time, limits.write_time);
-        let router = self.server.router.clone();
+        let patience = Patience {
+            header: limits.header_time,
+            write: limits.write_time,
+        };
+        let stream = Impatient::new(stream, traffic.clone(), patience);
+        let server = Arc::clone(&self.server);
         // Counted in the call itself and not in the future that it gives: hyper looks for the body before it first
         // polls that.
         let service = service_fn(move |request: Request<Incoming>| {
             let brings = matches!(*request.method(), Method::PUT | Method::POST);
-            let mut request = request.map(|body| match brings {
-                true => Body::new(receiving.count(body)),
+            let request = request.map(|body| match brings {
+                true => Body::new(traffic.coming(body)),
+                // The many, who bring nothing: that needs no box.
+                false if body.is_end_stream() => Body::empty(),
                 false => Body::new(body),
             });
-            let extensions = request.extensions_mut();
-            extensions.insert(ConnectInfo(peer.address));
-            extensions.insert(peer.clone());
-            router.clone().oneshot(request)
+            let answering = traffic.answering();
+            let answer = server.answers.answer(request, &peer);
+            async move { Ok::<_, Infallible>(answering.answered(answer.await)) }
         });
         let connection = self
             .server
             .builder
             .serve_connection(TokioIo::new(stream), service)
             .into_owned();
-        if let Err(error) = self.watcher.watch(connection).await {
-            // Peers that go away or speak nonsense: their business, of interest in detail only.
-            tracing::debug!(%error, "connection ended");
-        }
+        let watched = self.watcher.watch(connection);
+        Box::pin(async move {
+            if let Err(error) = watched.await {
+                // Peers that go away or speak nonsense: their business, of interest in detail only.
+                tracing::debug!(%error, "connection ended");
+            }
+        })
     }
 }
 

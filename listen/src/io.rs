@@ -9,45 +9,141 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::{Sleep, sleep},
+    time::{Instant, Sleep, sleep, sleep_until},
 };
 
-/// What an HTTP/2 connection begins with (RFC 9113 §3.4). Until a peer has sent something else, or all of it, no
-/// timer of hyper's runs yet.
+use crate::traffic::Traffic;
+
+/// What an HTTP/2 connection begins with (RFC 9113 §3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// Ends a connection whose peer says nothing at its start, or takes nothing of what is written to it.
+/// How long a peer may do nothing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    /// Until a header is whole: from the connection's start, or from the end of the answer before.
+    pub(crate) header: Duration,
+    /// While something is written to it.
+    pub(crate) write: Duration,
+}
+
+/// Ends a connection whose peer sends no whole header, or takes nothing of what is written to it.
 #[derive(Debug)]
 pub(crate) struct Impatient<S> {
     stream: S,
-    opening: Opening,
+    traffic: Traffic,
+    patience: Patience,
+    speaks: Speaks,
+    /// Since when the peer owes a header: from the connection's start, or from the last byte of the answer before.
+    owes: Instant,
+    alarm: Alarm,
     /// Runs while a write waits for the peer.
     stalled: Option<Pin<Box<Sleep>>>,
-    patience: Duration,
 }
 
-/// How a connection begins.
+/// The version of HTTP.
 #[derive(Debug)]
-enum Opening {
-    /// So many bytes of the preface have come; there is an end to waiting for more.
-    Preface { matched: usize, until: Pin<Box<Sleep>> },
-    /// The version of HTTP is known, and that version's own timers run.
-    Over,
+enum Speaks {
+    /// So many bytes of the preface have come.
+    Unknown {
+        matched: usize,
+    },
+    Http1,
+    /// Has timers of its own, and no header that ends for good.
+    Http2,
+}
+
+/// A timer that may go off too early, and is then set anew.
+///
+/// Almost every header comes in time, so the time by which it is due is moved with each request, thousands of times
+/// before the first alarm. To set a timer each time would cost more than the rest of what watches a connection.
+#[derive(Debug)]
+struct Alarm {
+    at: Instant,
+    sleep: Pin<Box<Sleep>>,
+    /// The task that polls is woken by it. A connection lives in one task.
+    is_set: bool,
+}
+
+impl Alarm {
+    fn new(at: Instant) -> Self {
+        Self {
+            at,
+            sleep: Box::pin(sleep_until(at)),
+            is_set: false,
+        }
+    }
+
+    /// Ready once `due` is past; else the task is woken some time before that, or then.
+    fn poll(&mut self, context: &mut Context<'_>, now: Instant, due: Instant) -> Poll<()> {
+        if self.is_set && now < self.at {
+            return Poll::Pending;
+        }
+        loop {
+            self.is_set = true;
+            ready!(self.sleep.as_mut().poll(context));
+            if now >= due || Instant::now() >= due {
+                return Poll::Ready(());
+            }
+            self.at = due;
+            self.sleep.as_mut().reset(due);
+        }
+    }
 }
 
 impl<S> Impatient<S> {
-    /// Gives the peer `opening` to say which HTTP it speaks, and `patience` to take any byte of what is written.
-    pub(crate) fn new(stream: S, opening: Duration, patience: Duration) -> Self {
-        let opening = Opening::Preface {
-            matched: 0,
-            until: Box::pin(sleep(opening)),
-        };
+    /// A connection that begins now.
+    pub(crate) fn new(stream: S, traffic: Traffic, patience: Patience) -> Self {
+        let now = Instant::now();
         Self {
             stream,
-            opening,
-            stalled: None,
+            traffic,
             patience,
+            speaks: Speaks::Unknown { matched: 0 },
+            owes: now,
+            alarm: Alarm::new(now + patience.header),
+            stalled: None,
         }
+    }
+
+    /// Looks at the first bytes for the version of HTTP.
+    fn begins(&mut self, new: &[u8]) {
+        let Speaks::Unknown { matched } = &mut self.speaks else {
+            return;
+        };
+        let expected = PREFACE.get(*matched..).unwrap_or_default();
+        *matched += new.len();
+        if !expected.starts_with(new.get(..expected.len()).unwrap_or(new)) {
+            self.speaks = Speaks::Http1;
+        } else if *matched >= PREFACE.len() {
+            self.speaks = Speaks::Http2;
+        }
+    }
+
+    /// Ready when the peer has owed a header for too long.
+    fn overdue(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let is_busy = self.traffic.is_answering() || self.stalled.is_some();
+        if is_busy || matches!(self.speaks, Speaks::Http2) {
+            return Poll::Pending;
+        }
+        self.alarm
+            .poll(context, Instant::now(), self.owes + self.patience.header)
+    }
+
+    /// Passes on what the write of an answer came to. Nothing may be read until the peer sends something, so the alarm
+    /// is looked after here.
+    fn answered(
+        &mut self,
+        context: &mut Context<'_>,
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if written.is_ready() && !matches!(self.speaks, Speaks::Http2) {
+            self.owes = Instant::now();
+            // Not due yet: it is only set.
+            let _ = self
+                .alarm
+                .poll(context, self.owes, self.owes + self.patience.header);
+        }
+        self.progress(context, written)
     }
 
     /// Passes on what a write came to, and ends one that has waited for too long.
@@ -60,14 +156,15 @@ impl<S> Impatient<S> {
             self.stalled = None;
             return written;
         }
-        let patience = self.patience;
+        let patience = self.patience.write;
         let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(patience)));
         ready!(stalled.as_mut().poll(context));
-        Poll::Ready(Err(io::Error::new(
-            io::ErrorKind::TimedOut,
-            "the peer takes nothing",
-        )))
+        Poll::Ready(Err(late("the peer takes nothing")))
     }
+}
+
+fn late(reason: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, reason)
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Impatient<S> {
@@ -79,21 +176,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Impatient<S> {
         let this = &mut *self;
         let before = buffer.filled().len();
         let read = Pin::new(&mut this.stream).poll_read(context, buffer);
-        if let Opening::Preface { matched, until } = &mut this.opening {
-            if read.is_pending() {
-                ready!(until.as_mut().poll(context));
-                return Poll::Ready(Err(io::Error::new(
-                    io::ErrorKind::TimedOut,
-                    "the peer says nothing",
-                )));
-            }
-            let new = buffer.filled().get(before..).unwrap_or_default();
-            let expected = PREFACE.get(*matched..).unwrap_or_default();
-            *matched += new.len();
-            if *matched >= PREFACE.len() || !expected.starts_with(new) {
-                this.opening = Opening::Over;
-            }
+        if read.is_pending() {
+            ready!(this.overdue(context));
+            return Poll::Ready(Err(late("the peer sent no whole header")));
         }
+        this.begins(buffer.filled().get(before..).unwrap_or_default());
         read
     }
 }
@@ -105,7 +192,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Impatient<S> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.progress(context, written)
+        self.answered(context, written)
     }
 
     fn poll_write_vectored(
@@ -114,7 +201,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Impatient<S> {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        self.progress(context, written)
+        self.answered(context, written)
     }
 
     fn is_write_vectored(&self) -> bool {

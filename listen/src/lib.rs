@@ -10,21 +10,26 @@ mod connection;
 mod handshake;
 mod io;
 mod peer;
-mod receiving;
 mod socket;
 mod tls;
+mod traffic;
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-use axum::Router;
+use axum::{
+    Router,
+    extract::{ConnectInfo, Request},
+    response::Response,
+};
 use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
     server::{conn::auto::Builder, graceful::GracefulShutdown},
 };
 use tokio::{net::TcpListener, sync::Semaphore};
+use tower::ServiceExt as _;
 
 use crate::{connection::Connection, handshake::Handshakes};
 pub use crate::{
@@ -69,42 +74,63 @@ impl Default for Limits {
     }
 }
 
-/// Serves `router` until `stop` completes; then takes no new connection, lets requests under way end within
-/// [`Limits::drain_time`], and returns. Every request carries its connection's other end, as a [`Peer`] and as axum's
-/// [`ConnectInfo`](axum::extract::ConnectInfo).
-pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: impl Future<Output = ()>) {
-    accept(listener, None, router, limits, stop).await;
+/// What answers the requests of a listener: a router, or something before it that answers some by itself.
+pub trait Answers: Clone + Send + Sync + 'static {
+    /// The answer to a request of that peer.
+    fn answer(&self, request: Request, peer: &Peer) -> impl Future<Output = Response> + Send + use<Self>;
+}
+
+/// Its requests carry their connection's other end, as a [`Peer`] and as axum's [`ConnectInfo`].
+impl Answers for Router {
+    fn answer(&self, mut request: Request, peer: &Peer) -> impl Future<Output = Response> + Send + use<> {
+        let extensions = request.extensions_mut();
+        extensions.insert(ConnectInfo(peer.address));
+        extensions.insert(peer.clone());
+        let answer = self.clone().oneshot(request);
+        async move { answer.await.unwrap_or_else(|never| match never {}) }
+    }
+}
+
+/// Serves what `answers` until `stop` completes; then takes no new connection, lets requests under way end within
+/// [`Limits::drain_time`], and returns.
+pub async fn serve<A: Answers>(
+    listener: TcpListener,
+    answers: A,
+    limits: Limits,
+    stop: impl Future<Output = ()>,
+) {
+    accept(listener, None, answers, limits, stop).await;
 }
 
 /// The same over TLS, with the certificate that `tls` has in force when a connection begins. HTTP/2 is offered first.
 ///
 /// A request that comes without TLS is answered 400, so that whoever wrote `http` for `https` learns of it.
-pub async fn serve_tls(
+pub async fn serve_tls<A: Answers>(
     listener: TcpListener,
     tls: Tls,
-    router: Router,
+    answers: A,
     limits: Limits,
     stop: impl Future<Output = ()>,
 ) {
     let tls = Arc::new(tls);
     tokio::select! {
-        () = accept(listener, Some(&tls), router, limits, stop) => {}
+        () = accept(listener, Some(&tls), answers, limits, stop) => {}
         // Never ends by itself.
         () = tls.follow() => {}
     }
 }
 
-async fn accept(
+async fn accept<A: Answers>(
     listener: TcpListener,
     tls: Option<&Arc<Tls>>,
-    router: Router,
+    answers: A,
     limits: Limits,
     stop: impl Future<Output = ()>,
 ) {
     let permits = Arc::new(Semaphore::new(limits.connections));
     let server = Arc::new(Server {
         builder: builder(limits),
-        router,
+        answers,
         tls: tls.cloned(),
         handshakes: Handshakes::new(limits.handshakes),
         failed_handshakes: Told::default(),
@@ -160,9 +186,9 @@ async fn accept(
 }
 
 /// What all connections of a listener share.
-struct Server {
+struct Server<A> {
     builder: Builder<TokioExecutor>,
-    router: Router,
+    answers: A,
     /// `None` where connections are not encrypted.
     tls: Option<Arc<Tls>>,
     handshakes: Handshakes,
@@ -199,8 +225,6 @@ fn builder(limits: Limits) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.header_time)
         .max_buf_size(limits.header_bytes)
         .max_headers(limits.header_fields);
     builder
@@ -322,6 +346,78 @@ mod tests {
         let (address, _stop, _server) = start(limits).await;
         let answer = exchange(address, b"GET / HTTP/1.1\r\nHost: h\r\nX: ").await;
         assert!(!answer.contains("200"), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn who_asks_nothing_more_after_an_answer_is_cut_off() {
+        let limits = Limits {
+            header_time: Duration::from_millis(50),
+            ..Limits::default()
+        };
+        let (address, _stop, _server) = start(limits).await;
+        for more in [b"".as_slice(), b"GET / HTTP/1.1\r\nHost:"] {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            for _ in 0..3 {
+                stream
+                    .write_all(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+                    .await
+                    .unwrap();
+            }
+            stream.write_all(more).await.unwrap();
+            let mut answers = Vec::new();
+            let _ = stream.read_to_end(&mut answers).await;
+            let answers = String::from_utf8(answers).unwrap();
+            assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 3, "{answers}");
+            assert!(answers.ends_with("here"), "closed without a word: {answers}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_long_answer_and_a_long_body_are_no_silence_of_the_peer() {
+        let limits = Limits {
+            header_time: Duration::from_millis(50),
+            ..Limits::default()
+        };
+        let pause = Duration::from_millis(200);
+        let slow = move || async move {
+            tokio::time::sleep(pause).await;
+            let (mut pieces, body) = tokio::io::duplex(64);
+            tokio::spawn(async move {
+                for piece in [b"slow", b"ly, ", b"done"] {
+                    pieces.write_all(piece).await.unwrap();
+                    tokio::time::sleep(pause).await;
+                }
+            });
+            axum::body::Body::from_stream(tokio_util::io::ReaderStream::new(body))
+        };
+        let router = Router::new()
+            .route("/", get(slow))
+            .route("/taken", axum::routing::put(|body: String| async { body }));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(serve(listener, router, limits, std::future::pending()));
+
+        let request = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(request).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.contains("slow") && answer.contains("done"), "{answer}");
+        assert!(
+            answer.ends_with("0\r\n\r\n"),
+            "and then the peer was silent: {answer}"
+        );
+
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream
+            .write_all(b"PUT /taken HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nta")
+            .await
+            .unwrap();
+        tokio::time::sleep(pause).await;
+        stream.write_all(b"ke").await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.ends_with("take"), "{answer}");
     }
 
     #[tokio::test]

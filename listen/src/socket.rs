@@ -11,7 +11,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::receiving::Receiving;
+use crate::traffic::Traffic;
 
 /// An accepted connection.
 ///
@@ -22,16 +22,16 @@ use crate::receiving::Receiving;
 #[derive(Debug)]
 pub(crate) struct Socket {
     stream: TcpStream,
-    receiving: Receiving,
+    traffic: Traffic,
     /// The kernel was told since the last read.
     is_prompt: bool,
 }
 
 impl Socket {
-    pub(crate) fn new(stream: TcpStream, receiving: Receiving) -> Self {
+    pub(crate) fn new(stream: TcpStream, traffic: Traffic) -> Self {
         Self {
             stream,
-            receiving,
+            traffic,
             is_prompt: false,
         }
     }
@@ -59,7 +59,7 @@ impl AsyncRead for Socket {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if !self.is_prompt && self.receiving.is_any() {
+        if !self.is_prompt && self.traffic.is_bringing() {
             acknowledge_at_once(&self.stream);
             self.is_prompt = true;
         }
