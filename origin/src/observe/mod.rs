@@ -20,7 +20,7 @@ use crate::time::UnixMillis;
 pub(crate) use self::exposition::MEDIA_TYPE;
 pub(crate) use self::metrics::metrics;
 pub(crate) use self::report::{detail, summary};
-pub(crate) use self::requests::{Counting, Held};
+pub(crate) use self::requests::{Counting, Held, Route, UnderWay};
 pub(crate) use self::tell::tell;
 
 /// The description of the origin's own routes for programs: OpenAPI 3.1.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use axum::extract::Request;
 use axum::response::Response;
+use http::StatusCode;
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 
@@ -201,21 +202,22 @@ where
         let this = self.project();
         let answer = ready!(this.answer.poll(context));
         if let Ok(answer) = &answer {
-            this.under_way.ended(answer);
+            let held = answer.extensions().get::<Held>().map(|Held(time)| *time);
+            this.under_way.ended(answer.status(), held);
         }
         Poll::Ready(answer)
     }
 }
 
 /// A request in the count of those that are not answered yet, for as long as it lives: peers may go away first.
-struct UnderWay {
+pub(crate) struct UnderWay {
     observed: Arc<super::Observed>,
     route: Route,
     since: Instant,
 }
 
 impl UnderWay {
-    fn new(observed: Arc<super::Observed>, route: Route) -> Self {
+    pub(crate) fn new(observed: Arc<super::Observed>, route: Route) -> Self {
         let under_way = Self {
             observed,
             route,
@@ -231,13 +233,13 @@ impl UnderWay {
         self.observed.requests.of(self.route)
     }
 
-    fn ended(&self, answer: &Response) {
+    /// Counts the answer, which was held for so long until there was something to say.
+    pub(crate) fn ended(&self, status: StatusCode, held: Option<Duration>) {
         let Some(counts) = self.counts() else { return };
-        let class = usize::from(answer.status().as_u16() / 100).saturating_sub(1);
+        let class = usize::from(status.as_u16() / 100).saturating_sub(1);
         if let Some(count) = counts.by_class.get(class) {
             count.fetch_add(1, Ordering::Relaxed);
         }
-        let held = answer.extensions().get::<Held>().map(|Held(time)| *time);
         counts
             .service
             .record(self.since.elapsed().saturating_sub(held.unwrap_or_default()));

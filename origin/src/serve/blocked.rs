@@ -1,6 +1,5 @@
 //! Requests that wait for media: counted, and bounded in number and in time.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -10,21 +9,19 @@ use crate::Error;
 
 /// A request in the counts of those that wait, for as long as it lives.
 #[derive(Debug)]
-pub(super) struct Blocked {
-    counts: [Arc<AtomicUsize>; 2],
+pub(super) struct Blocked<'c> {
+    counts: [&'c AtomicUsize; 2],
 }
 
-impl Blocked {
+impl<'c> Blocked<'c> {
     /// Counts one more request that waits, of this channel and of all.
     ///
     /// # Errors
     /// [`Error::Limit`] when `limits.blocked` wait already.
-    pub(super) fn new(origin: &Origin, cell: &Cell) -> Result<Self, Error> {
+    pub(super) fn new(origin: &'c Origin, cell: &'c Cell) -> Result<Self, Error> {
         let limit = origin.0.config.limits.blocked as usize;
-        let counts = [Arc::clone(&origin.0.blocked), Arc::clone(&cell.blocked)];
-        let [all, _] = counts
-            .each_ref()
-            .map(|count| count.fetch_add(1, Ordering::Relaxed));
+        let counts = [&origin.0.blocked, &cell.blocked];
+        let [all, _] = counts.map(|count| count.fetch_add(1, Ordering::Relaxed));
         let blocked = Self { counts };
         if all >= limit {
             return Err(Error::Limit {
@@ -37,9 +34,9 @@ impl Blocked {
     }
 }
 
-impl Drop for Blocked {
+impl Drop for Blocked<'_> {
     fn drop(&mut self) {
-        for count in &self.counts {
+        for count in self.counts {
             count.fetch_sub(1, Ordering::Relaxed);
         }
     }

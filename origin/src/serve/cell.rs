@@ -26,7 +26,7 @@ pub(super) struct Cell {
     snapshot: watch::Sender<Arc<Snapshot>>,
     edges: RwLock<HashMap<String, Edges>>,
     /// Requests that wait for media of this channel.
-    pub(super) blocked: Arc<AtomicUsize>,
+    pub(super) blocked: AtomicUsize,
     /// The origin's name, as its answers say it.
     origin: Arc<str>,
     pub(super) manifests: Manifests,
@@ -118,6 +118,11 @@ impl LiveEdge {
         .available(self.snapshot.updated)
     }
 
+    /// The track's name.
+    pub(super) fn name(&self) -> &str {
+        self.track().map_or("", |track| &track.name)
+    }
+
     /// The track.
     pub(super) fn track(&self) -> Option<&TrackView> {
         self.snapshot.tracks.get(self.index)
@@ -132,7 +137,7 @@ impl Cell {
             channel: Mutex::new(channel),
             snapshot: watch::Sender::new(Arc::clone(&snapshot)),
             edges: RwLock::default(),
-            blocked: Arc::default(),
+            blocked: AtomicUsize::default(),
             origin: origin.into(),
             manifests: Manifests::new(origin),
             texts: Mutex::default(),

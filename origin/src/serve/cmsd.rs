@@ -121,9 +121,12 @@ impl Static {
 
     /// The header's value, of an answer that was held for so long until there was something to say (`ht`).
     pub(super) fn held(&self, time: Duration) -> Option<HeaderValue> {
-        let mut text = String::with_capacity(self.text.len() + 12);
+        let ms = time.as_millis();
+        // As long as it comes to be: a text with room left costs the header one more allocation.
+        let digits = ms.checked_ilog10().unwrap_or(0) as usize + 1;
+        let mut text = String::with_capacity(self.text.len() + ",ht=".len() + digits);
         text.push_str(&self.text);
-        let _ = write!(text, ",ht={}", time.as_millis());
+        let _ = write!(text, ",ht={ms}");
         HeaderValue::try_from(text).ok()
     }
 }

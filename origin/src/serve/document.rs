@@ -26,11 +26,14 @@ pub(super) struct Document {
     gzip: OnceLock<Coded>,
 }
 
-/// One encoding of a document, and the headers that every answer with it has.
+/// One encoding of a document, and what every answer with it says of it.
 #[derive(Debug)]
 struct Coded {
     body: Bytes,
-    headers: HeaderMap,
+    length: HeaderValue,
+    tag: HeaderValue,
+    /// What is said to those who did not wait.
+    said: Option<HeaderValue>,
 }
 
 impl Document {
@@ -62,34 +65,52 @@ impl Document {
         freshness: HeaderValue,
         held: Option<Duration>,
     ) -> Response {
-        let coded = if takes_gzip(request) {
+        let mut response = self.answer_in(HeaderMap::new(), &Takes::of(request), freshness, held);
+        if let Some(held) = held {
+            response.extensions_mut().insert(Held(held));
+        }
+        response
+    }
+
+    /// The same, with the answer's headers in a map that has none: the request's own, where nobody reads it any more,
+    /// has room for them.
+    pub(super) fn answer_in(
+        &self,
+        mut headers: HeaderMap,
+        takes: &Takes,
+        freshness: HeaderValue,
+        held: Option<Duration>,
+    ) -> Response {
+        let coded = if takes.gzip {
             self.gzip.get_or_init(|| self.coded(true))
         } else {
             self.plain.get_or_init(|| self.coded(false))
         };
-        let mut headers = coded.headers.clone();
+        let is_known = takes.is_known(&coded.tag);
+        headers.reserve(MOST_HEADERS);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.kind));
+        headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
+        headers.insert(ETAG, coded.tag.clone());
         headers.insert(CACHE_CONTROL, freshness);
-        if let Some(value) = held.and_then(|held| self.cmsd.held(held)) {
-            headers.insert(cmsd::STATIC, value);
+        let said = match held {
+            Some(held) => self.cmsd.held(held),
+            None => coded.said.clone(),
+        };
+        if let Some(said) = said {
+            headers.insert(cmsd::STATIC, said);
         }
-        let asked = request.get(IF_NONE_MATCH).and_then(|tags| tags.to_str().ok());
-        let is_known = asked.is_some_and(|tags| {
-            let tag = headers.get(ETAG).and_then(|tag| tag.to_str().ok());
-            tag.is_some_and(|tag| matches(tags, tag))
-        });
         let mut response = if is_known {
-            headers.remove(CONTENT_LENGTH);
-            headers.remove(CONTENT_ENCODING);
             let mut response = Response::new(Body::empty());
             *response.status_mut() = StatusCode::NOT_MODIFIED;
             response
         } else {
+            headers.insert(CONTENT_LENGTH, coded.length.clone());
+            if takes.gzip {
+                headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            }
             Response::new(Body::from(coded.body.clone()))
         };
         *response.headers_mut() = headers;
-        if let Some(held) = held {
-            response.extensions_mut().insert(Held(held));
-        }
         response
     }
 
@@ -99,19 +120,41 @@ impl Document {
         } else {
             piece::plain(&self.pieces)
         };
-        // With room for what other layers add.
-        let mut headers = HeaderMap::with_capacity(14);
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.kind));
-        headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
-        headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
-        if zipped {
-            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        let tag = HeaderValue::try_from(entity_tag(&body));
+        Coded {
+            length: HeaderValue::from(body.len()),
+            tag: tag.unwrap_or(HeaderValue::from_static("\"\"")),
+            said: self.cmsd.value(),
+            body,
         }
-        headers.extend(HeaderValue::try_from(entity_tag(&body)).map(|tag| (ETAG, tag)));
-        headers.extend(self.cmsd.value().map(|value| (cmsd::STATIC, value)));
-        Coded { body, headers }
     }
 }
+
+/// What a request says of the answer that it takes.
+#[derive(Debug)]
+pub(super) struct Takes {
+    gzip: bool,
+    /// The versions that it has (`If-None-Match`).
+    known: Option<HeaderValue>,
+}
+
+impl Takes {
+    /// Of a request with these headers.
+    pub(super) fn of(headers: &HeaderMap) -> Self {
+        Self {
+            gzip: takes_gzip(headers),
+            known: headers.get(IF_NONE_MATCH).cloned(),
+        }
+    }
+
+    fn is_known(&self, tag: &HeaderValue) -> bool {
+        let (known, tag) = (self.known.as_ref().map(HeaderValue::to_str), tag.to_str());
+        matches!((known, tag), (Some(Ok(known)), Ok(tag)) if matches(known, tag))
+    }
+}
+
+/// Headers that a document's answer has, and those that every answer gets.
+const MOST_HEADERS: usize = 10;
 
 /// Whether a request takes gzip (RFC 9110 §12.5.3).
 pub(super) fn takes_gzip(request: &HeaderMap) -> bool {

@@ -8,6 +8,7 @@ mod channels;
 mod cmsd;
 mod document;
 mod door;
+mod front;
 mod live;
 mod manifest;
 mod muxed;
@@ -43,6 +44,7 @@ use crate::time::UnixMillis;
 use crate::{Config, Error};
 use cell::Cell;
 use door::Door;
+use front::Front;
 use ranges::Ranges;
 
 /// The origin: channels, their store, and a server in front. Cheap to clone; clones share everything.
@@ -58,7 +60,9 @@ struct Inner {
     retiring: tokio::sync::RwLock<()>,
     pushes: Semaphore,
     /// Requests that wait for media.
-    blocked: Arc<AtomicUsize>,
+    blocked: AtomicUsize,
+    /// Whose scripts may read answers (`Access-Control-Allow-Origin`).
+    readers: Option<HeaderValue>,
     /// Tasks that take pushes: they outlive their connections.
     tasks: watch::Sender<usize>,
     /// Who may push what.
@@ -87,6 +91,8 @@ impl Origin {
         }
         let door = Door::open(&config).await?;
         let pushes = Semaphore::new(config.limits.pushes as usize);
+        let readers = Some(&config.cors_origin).filter(|readers| !readers.is_empty());
+        let readers = readers.and_then(|readers| HeaderValue::from_str(readers).ok());
         Ok(Self(Arc::new(Inner {
             config,
             clock,
@@ -94,7 +100,8 @@ impl Origin {
             channels: RwLock::new(channels),
             retiring: tokio::sync::RwLock::new(()),
             pushes,
-            blocked: Arc::default(),
+            blocked: AtomicUsize::default(),
+            readers,
             tasks: watch::Sender::new(0),
             door,
             ranges: Ranges::default(),
@@ -208,8 +215,8 @@ impl Origin {
             tokio::spawn(served)
         });
         match tls {
-            Some(tls) => serve_tls(listener, tls, self.router(), bounds, shutdown).await,
-            None => serve(listener, self.router(), bounds, shutdown).await,
+            Some(tls) => serve_tls(listener, tls, Front::new(&self), bounds, shutdown).await,
+            None => serve(listener, Front::new(&self), bounds, shutdown).await,
         }
         drop(stop);
         if let Some(admin) = admin
@@ -411,13 +418,10 @@ impl Origin {
     }
 
     fn public(&self, mut response: Response) -> Response {
-        if !self.0.config.cors_origin.is_empty()
-            && let Ok(origin) = HeaderValue::from_str(&self.0.config.cors_origin)
-        {
-            response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-            response
-                .headers_mut()
-                .insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("*"));
+        if let Some(readers) = &self.0.readers {
+            let headers = response.headers_mut();
+            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, readers.clone());
+            headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("*"));
         }
         response
     }

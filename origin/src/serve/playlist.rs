@@ -9,13 +9,16 @@ use std::time::Duration;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue};
+use tokio::sync::watch;
 
 use super::answer::fresh_for;
 use super::blocked::{Blocked, patience};
 use super::cell::{Cell, LiveEdge};
+use super::document::Takes;
 use super::{Named, Origin};
 use crate::Error;
 use crate::media::{Entry, Grid, Snapshot, TrackView};
+use crate::observe::Held;
 use crate::render::hls::{self, Skip, gap_parts};
 
 /// Delivery directives.
@@ -167,16 +170,69 @@ pub(super) async fn playlist(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
-    let directives = Directives::parse(query.as_deref().unwrap_or_default())?;
-    let cell = origin.cell(&channel)?;
-    let Reached { edge, verdict, held } = reach(&origin, &cell, &track, directives).await?;
-    let document = match directives.skip {
-        Some(skip) if verdict != Verdict::AnswerWhole => edge.delta(skip),
-        _ => edge.full(),
-    };
-    let freshness = freshness(&edge.snapshot, directives);
-    let document = document.ok_or_else(|| unknown(&cell, &track))?;
-    Ok(origin.public(document.answer(&headers, freshness, held)))
+    let query = query.as_deref().unwrap_or_default();
+    let asked = Asked::new(origin, &channel, &track, query, headers)?;
+    let (mut response, held) = asked.answered().await?;
+    if let Some(held) = held {
+        response.extensions_mut().insert(Held(held));
+    }
+    Ok(response)
+}
+
+/// A request for a media playlist, without all of it that an answer does not need: thousands wait at a time.
+pub(super) struct Asked {
+    origin: Origin,
+    cell: Arc<Cell>,
+    listed: watch::Receiver<Arc<LiveEdge>>,
+    directives: Directives,
+    takes: Takes,
+    /// Those of the request are gone; those of the answer take their room.
+    headers: HeaderMap,
+}
+
+impl Asked {
+    /// # Errors
+    /// [`Error::Directive`] for a query that asks for what cannot be, [`Error::UnknownChannel`],
+    /// [`Error::UnknownTrack`], and [`Error::ChannelStarting`] while the channel may not be shown.
+    pub(super) fn new(
+        origin: Origin,
+        channel: &str,
+        track: &str,
+        query: &str,
+        mut headers: HeaderMap,
+    ) -> Result<Self, Error> {
+        let directives = Directives::parse(query)?;
+        let cell = origin.cell(channel)?;
+        let listed = listed(&origin, &cell, track)?;
+        let takes = Takes::of(&headers);
+        headers.clear();
+        Ok(Self {
+            origin,
+            cell,
+            listed,
+            directives,
+            takes,
+            headers,
+        })
+    }
+
+    /// The answer, when there is one, and how long it was held.
+    ///
+    /// # Errors
+    /// [`Error::Late`] where what was asked for does not come in time, [`Error::Directive`] where it cannot,
+    /// [`Error::Limit`] where too many wait, [`Error::UnknownTrack`] where the track has gone.
+    pub(super) async fn answered(self) -> Result<(Response, Option<Duration>), Error> {
+        let Reached { edge, verdict, held } =
+            reach(&self.origin, &self.cell, self.listed, self.directives).await?;
+        let document = match self.directives.skip {
+            Some(skip) if verdict != Verdict::AnswerWhole => edge.delta(skip),
+            _ => edge.full(),
+        };
+        let freshness = freshness(&edge.snapshot, self.directives);
+        let document = document.ok_or_else(|| unknown(&self.cell, edge.name()))?;
+        let response = document.answer_in(self.headers, &self.takes, freshness, held);
+        Ok((self.origin.public(response), held))
+    }
 }
 
 /// I-frame playlists have no parts: they wait for whole segments alone. Nothing of them is skipped, as a server may.
@@ -189,7 +245,8 @@ pub(super) async fn iframes(
     let mut directives = Directives::parse(query.as_deref().unwrap_or_default())?;
     directives.part = None;
     let cell = origin.cell(&channel)?;
-    let Reached { edge, held, .. } = reach(&origin, &cell, &track, directives).await?;
+    let listed = listed(&origin, &cell, &track)?;
+    let Reached { edge, held, .. } = reach(&origin, &cell, listed, directives).await?;
     let text = edge.track().and_then(|track| hls::iframes(&edge.snapshot, track));
     let Some(text) = text else {
         let name = "iframes.m3u8".to_owned();
@@ -211,10 +268,19 @@ struct Reached {
     held: Option<Duration>,
 }
 
-/// Waits until a track has what is asked for.
-async fn reach(origin: &Origin, cell: &Cell, track: &str, directives: Directives) -> Result<Reached, Error> {
+/// A track's live edge, now and whenever its playlist changes.
+fn listed(origin: &Origin, cell: &Cell, track: &str) -> Result<watch::Receiver<Arc<LiveEdge>>, Error> {
     origin.is_ready(&cell.name, &cell.snapshot())?;
-    let mut listed = cell.listed(track).ok_or_else(|| unknown(cell, track))?;
+    cell.listed(track).ok_or_else(|| unknown(cell, track))
+}
+
+/// Waits until a track has what is asked for.
+async fn reach(
+    origin: &Origin,
+    cell: &Cell,
+    mut listed: watch::Receiver<Arc<LiveEdge>>,
+    directives: Directives,
+) -> Result<Reached, Error> {
     let edge = Arc::clone(&listed.borrow_and_update());
     let verdict = directives.judge(&edge);
     match verdict {
@@ -234,7 +300,7 @@ async fn reach(origin: &Origin, cell: &Cell, track: &str, directives: Directives
     let is_met = |edge: &Arc<LiveEdge>| directives.judge(edge) != Verdict::Wait;
     let edge = match tokio::time::timeout(patience, listed.wait_for(is_met)).await {
         Ok(Ok(edge)) => Arc::clone(&edge),
-        Ok(Err(_)) => return Err(unknown(cell, track)),
+        Ok(Err(_)) => return Err(unknown(cell, edge.name())),
         Err(_) => {
             return Err(Error::Late {
                 what: "the playlist",

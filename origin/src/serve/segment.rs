@@ -36,6 +36,21 @@ pub(super) async fn media(
     headers: HeaderMap,
 ) -> Result<Response, Error> {
     let cell = origin.cell(&channel)?;
+    answered(origin, cell, track, name, headers).await
+}
+
+/// Answers with an object of a track.
+///
+/// # Errors
+/// [`Error::UnknownSegment`] and [`Error::UnknownTrack`] for what is not there and not coming, [`Error::Late`] for a
+/// part that does not come in time, [`Error::Limit`] where too many wait.
+pub(super) async fn answered(
+    origin: Origin,
+    cell: Arc<Cell>,
+    track: String,
+    name: String,
+    headers: HeaderMap,
+) -> Result<Response, Error> {
     if let Some(part) = PartName::parse(&name) {
         return part::part(&origin, &cell, track, part, &headers).await;
     }
@@ -49,7 +64,7 @@ pub(super) async fn media(
         // Its last objects outlive a track's place in the documents.
         None => Found::Whole(name.clone(), None),
     };
-    let held = blocked.map(|_: Blocked| began.elapsed());
+    let held = blocked.map(|_: Blocked<'_>| began.elapsed());
     let (found, body) = match found {
         Found::Growing(growing, edge) => {
             let body = Growth {
@@ -124,12 +139,12 @@ impl Place {
 
     /// Finds what was asked for. The segment that comes next is waited for: requests that go by the clock come a
     /// little before the encoder does.
-    async fn find(
-        &self,
+    async fn find<'c>(
+        &'c self,
         edge: &mut watch::Receiver<Arc<LiveEdge>>,
         asked: &Asked<'_>,
         name: &str,
-        blocked: &mut Option<Blocked>,
+        blocked: &mut Option<Blocked<'c>>,
     ) -> Result<Found, Error> {
         let mut deadline = None;
         loop {
