@@ -9,7 +9,7 @@ use std::{
 
 use mio::{Events, Interest, Poll, Token};
 
-use crate::Failure;
+use crate::{Failure, precedence::Precedence};
 
 /// What the loop took.
 #[derive(Debug, Default)]
@@ -30,7 +30,10 @@ pub(crate) fn measure(bytes: &[u8], count: usize, rounds: u32, pause: Duration) 
         let bytes = bytes.to_vec();
         move || write(&listener, &bytes, count, rounds, pause)
     });
-    let waves = receive(at, count, bytes.len(), rounds)?;
+    let waves = {
+        let _first = Precedence::of_this_thread();
+        receive(at, count, bytes.len(), rounds)?
+    };
     let (starts, ends, processor) = writer.join().map_err(|_| "the writing thread failed")??;
     Ok(Bare {
         waves: waves

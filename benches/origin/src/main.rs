@@ -9,6 +9,7 @@ mod bare;
 mod media;
 mod players;
 mod playlist;
+mod precedence;
 mod push;
 mod server;
 mod table;
@@ -21,6 +22,7 @@ use crate::{
     bare::Bare,
     media::{Cadence, LADDER},
     players::{Habit, Manner, Players, Seen},
+    precedence::Precedence,
     push::Pusher,
     server::Server,
     table::{Figures, Reference},
@@ -175,12 +177,14 @@ fn measure(case: &Case, binary: &std::path::Path, time: Duration) -> Result<(Fig
         thread::sleep(cadence.part() / 2);
         players.look()?;
     }
+    let first = Precedence::of_this_thread();
     players.ask_all()?;
     players.play(Duration::from_secs(4), false)?;
     let blocked = server.memory()?;
     let (used, used_here) = (server.processor()?, bare::thread_time());
     players.play(time, true)?;
     let (used, used_here) = (server.processor()? - used, bare::thread_time() - used_here);
+    drop(first);
     let seen = players.leave();
     let figures = Figures::new(
         case.players,

@@ -14,7 +14,12 @@ use std::{
 
 use mio::{Events, Interest, Poll, Token, net::TcpStream};
 
-use crate::{Failure, answer::Answer, playlist::Edge, push::Ledger};
+use crate::{
+    Failure,
+    answer::{Answer, Head},
+    playlist::Edge,
+    push::Ledger,
+};
 
 /// When a player that was answered asks again.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -59,24 +64,48 @@ pub(crate) struct Seen {
 /// A rendition, and what its newest playlists say: a slow answer may list less than the one before it.
 struct Channel {
     view: View,
-    known: VecDeque<(Vec<u8>, Rc<Edge>)>,
+    known: VecDeque<(Vec<u8>, Rc<Next>)>,
     /// Part of the encoder's ledger = count of the edge minus this.
     base: i64,
 }
 
+/// What a playlist says of what comes next, and the requests that follow from it: those who read the same ask the same.
+struct Next {
+    edge: Edge,
+    /// Asks for the next playlist.
+    playlist: Vec<u8>,
+    /// Asks for the newest part; empty where there is none.
+    part: Vec<u8>,
+}
+
 impl Channel {
     /// Reads a playlist. One of each part is read, the others are compared with it.
-    fn edge(&mut self, body: &[u8]) -> Option<Rc<Edge>> {
+    fn next(&mut self, body: &[u8]) -> Option<Rc<Next>> {
         let known = self.known.iter().rev().find(|(known, _)| known == body);
-        if let Some((_, edge)) = known {
-            return Some(Rc::clone(edge));
+        if let Some((_, next)) = known {
+            return Some(Rc::clone(next));
         }
-        let edge = Rc::new(std::str::from_utf8(body).ok().and_then(Edge::read)?);
+        let edge = std::str::from_utf8(body).ok().and_then(Edge::read)?;
+        let path = &self.view.path;
+        let get = |target: String| format!("GET {target} HTTP/1.1\r\nHost: origin\r\n\r\n").into_bytes();
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let part = edge
+            .newest
+            .as_ref()
+            .map(|newest| get(format!("{folder}/{newest}")));
+        let next = Rc::new(Next {
+            playlist: get(format!(
+                "{path}?_HLS_msn={}&_HLS_part={}",
+                edge.segment, edge.part
+            )),
+            part: part.unwrap_or_default(),
+            edge,
+        });
         if self.known.len() == 8 {
             self.known.pop_front();
         }
-        self.known.push_back((body.to_vec(), Rc::clone(&edge)));
-        Some(edge)
+        self.known.push_back((body.to_vec(), Rc::clone(&next)));
+        Some(next)
     }
 }
 
@@ -86,10 +115,13 @@ struct Player {
     asked: Instant,
     /// When the first byte of the answer that is coming came.
     first: Option<Instant>,
+    /// As much of an answer as has come; most come whole and are never kept.
     answer: Answer,
+    /// Bytes of a part that are still to come.
+    left: usize,
     wants: Wants,
     /// What the last playlist said.
-    edge: Option<Rc<Edge>>,
+    next: Option<Rc<Next>>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -145,8 +177,9 @@ impl<'a> Players<'a> {
                 asked: Instant::now(),
                 first: None,
                 answer: Answer::default(),
+                left: 0,
                 wants: Wants::Playlist,
-                edge: None,
+                next: None,
             });
         }
         let waves = vec![Vec::new(); views.len()];
@@ -172,13 +205,14 @@ impl<'a> Players<'a> {
             if self.ledger.parts(at) != out {
                 continue;
             }
-            let edge = channel
-                .edge(&body)
+            let next = channel
+                .next(&body)
                 .filter(|_| status == 200)
                 .ok_or_else(|| format!("{}: {status}, no playlist", channel.view.path))?;
-            channel.base = channel.base.max(edge.count(self.habit.parts) as i64 - out as i64);
+            let count = next.edge.count(self.habit.parts) as i64;
+            channel.base = channel.base.max(count - out as i64);
             for player in self.players.iter_mut().filter(|player| player.channel == at) {
-                player.edge = Some(Rc::clone(&edge));
+                player.next = Some(Rc::clone(&next));
             }
         }
         Ok(())
@@ -244,69 +278,94 @@ impl<'a> Players<'a> {
 
     fn ask(&mut self, at: usize, wants: Wants) -> Result<(), Failure> {
         let player = &mut self.players[at];
-        let channel = &self.channels[player.channel];
-        let edge = player.edge.as_ref().ok_or("no playlist was read before")?;
-        let path = &channel.view.path;
-        let request = match (wants, &edge.newest) {
-            (Wants::Part, Some(newest)) => {
-                let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-                format!("GET {folder}/{newest} HTTP/1.1\r\nHost: origin\r\n\r\n")
-            }
-            _ => format!(
-                "GET {path}?_HLS_msn={}&_HLS_part={} HTTP/1.1\r\nHost: origin\r\n\r\n",
-                edge.segment, edge.part
-            ),
+        let next = player.next.as_ref().ok_or("no playlist was read before")?;
+        let request = match wants {
+            Wants::Part if !next.part.is_empty() => &next.part,
+            _ => &next.playlist,
         };
         player.wants = wants;
         player.first = None;
-        player.answer.clear();
         player.asked = Instant::now();
         // A socket that is not full takes a request whole.
-        player.stream.write_all(request.as_bytes())?;
+        player.stream.write_all(request)?;
         Ok(())
     }
 
     fn read(&mut self, at: usize) -> Result<(), Failure> {
-        loop {
-            let player = &mut self.players[at];
-            let length = match player.stream.read(&mut self.buffer) {
-                Ok(0) => return Err("the server closed a player's connection".into()),
-                Ok(length) => length,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
-                Err(error) => return Err(error.into()),
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let outcome = self.read_into(at, &mut buffer);
+        self.buffer = buffer;
+        outcome
+    }
+
+    /// Reads what there is. The buffer is larger than all that comes at once, so that one read takes it, and an edge
+    /// of the poll tells of what comes later.
+    fn read_into(&mut self, at: usize, buffer: &mut [u8]) -> Result<(), Failure> {
+        let player = &mut self.players[at];
+        let length = match player.stream.read(buffer) {
+            Ok(0) => return Err("the server closed a player's connection".into()),
+            Ok(length) => length,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        let bytes = buffer.get(..length).unwrap_or_default();
+        if player.left > 0 {
+            player.left = player.left.saturating_sub(length);
+            return if player.left > 0 {
+                Ok(())
+            } else {
+                self.part_came(at)
             };
-            let bytes = self.buffer.get(..length).unwrap_or_default();
-            if player.answer.take(bytes)? {
-                let next = self.answered(at)?;
-                self.ask(at, next)?;
+        }
+        if !player.answer.is_empty() {
+            if !player.answer.take(bytes)? {
+                return Ok(());
             }
+            let whole = player.answer.take_whole();
+            return match Head::read(&whole)? {
+                Some(head) => self.answered(at, head, &whole),
+                None => Ok(()),
+            };
+        }
+        match Head::read(bytes)? {
+            Some(head) if head.length + head.body <= length => self.answered(at, head, bytes),
+            Some(head) if player.wants == Wants::Part && head.status == 200 => {
+                player.left = head.length + head.body - length;
+                Ok(())
+            }
+            _ => player.answer.take(bytes).map(|_| ()).map_err(Failure::from),
         }
     }
 
-    /// Takes an answer in, and says what is asked for next.
-    fn answered(&mut self, at: usize) -> Result<Wants, Failure> {
+    fn part_came(&mut self, at: usize) -> Result<(), Failure> {
+        self.seen.answers += u64::from(self.measuring);
+        self.ask(at, Wants::Playlist)
+    }
+
+    /// Takes an answer in, and asks for what comes next.
+    fn answered(&mut self, at: usize, head: Head, whole: &[u8]) -> Result<(), Failure> {
         let player = &mut self.players[at];
         let channel = &mut self.channels[player.channel];
-        if player.answer.status() != 200 {
-            let text = String::from_utf8_lossy(player.answer.whole()).into_owned();
+        if head.status != 200 {
+            let text = String::from_utf8_lossy(whole);
             return Err(format!("a player was refused: {text}").into());
         }
-        self.seen.answers += u64::from(self.measuring);
         if player.wants == Wants::Part {
-            return Ok(Wants::Playlist);
+            return self.part_came(at);
         }
-        let edge = channel.edge(player.answer.body());
-        let edge = edge.ok_or("an answer that is no playlist")?;
+        self.seen.answers += u64::from(self.measuring);
+        let next = channel.next(whole.get(head.length..).unwrap_or_default());
+        let next = next.ok_or("an answer that is no playlist")?;
         let parts = self.habit.parts;
-        let count = edge.count(parts);
+        let count = next.edge.count(parts);
         if player
-            .edge
+            .next
             .as_ref()
-            .is_some_and(|before| before.count(parts) > count)
+            .is_some_and(|before| before.edge.count(parts) > count)
         {
             return Err("a playlist went back".into());
         }
-        player.edge = Some(edge);
+        player.next = Some(next);
         let out = self.ledger.parts(player.channel) as i64;
         if !self.measuring {
             // A playlist that was behind at each look is seen to be so now.
@@ -328,13 +387,15 @@ impl<'a> Players<'a> {
                 self.seen.late += 1;
             }
             if self.seen.sample.is_empty() {
-                self.seen.sample = player.answer.whole().to_vec();
+                self.seen.sample = whole.to_vec();
             }
         }
-        Ok(if self.habit.fetches_parts {
-            Wants::Part
-        } else {
-            Wants::Playlist
-        })
+        self.ask(
+            at,
+            match self.habit.fetches_parts {
+                true => Wants::Part,
+                false => Wants::Playlist,
+            },
+        )
     }
 }
