@@ -12,8 +12,13 @@ mod stop;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use mimalloc::MiMalloc;
 
 use crate::{failure::Failure, log::LogFormat};
+
+/// A wave of players is a burst of small allocations and of as many releases, on several threads at once.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Live and on-demand video from the broadcaster's encoder to the viewer's player.
 #[derive(Debug, Parser)]
