@@ -20,10 +20,11 @@ pub struct Config {
     pub admin_listen: Option<SocketAddr>,
     /// Folder of the object store. Default `selvedge-data`.
     pub data: PathBuf,
-    /// Seconds of media that live playlists and MPDs list, and that are kept in memory: 10 to 21600.
-    /// Default 60.
+    /// Seconds of media that live playlists and MPDs list, and that are kept in memory: 10 to 21600, and never less
+    /// than three target durations. Default 60.
     pub window_s: u32,
-    /// Seconds for which a segment can still be fetched after it left the window. Default 120.
+    /// Seconds for which a segment can still be fetched after it left the window; never less than the last list that
+    /// named it lasts. Default 120.
     pub retention_s: u32,
     /// Nominal segment duration in milliseconds, 100 to 60000. Default 0: found from the first segments.
     pub segment_duration_ms: u32,
@@ -62,7 +63,7 @@ pub struct Limits {
     /// Tracks of one channel. Default 32.
     pub tracks: u32,
     /// Pushes under way at one time, of all channels: times `segment_bytes`, the most that ingest can hold in
-    /// memory. Default 512.
+    /// memory. A low-latency encoder holds one or two for each track. Default 2048.
     pub pushes: u32,
     /// Bytes of one segment. Default 32 MiB.
     pub segment_bytes: u64,
@@ -75,7 +76,7 @@ pub struct Limits {
     pub window_bytes: u64,
     /// Requests that wait for media that has yet to come, of all channels; one more is answered 503. Default 16384.
     pub blocked: u32,
-    /// Connections open at one time; one more is closed at once. Default 4096.
+    /// Connections open at one time; one more is closed at once. Default 16384.
     pub connections: u32,
     /// Bytes of a request's line and headers, at least 8192. Default 65536.
     pub header_bytes: u32,
@@ -121,13 +122,13 @@ impl Default for Limits {
         Self {
             channels: 200,
             tracks: 32,
-            pushes: 512,
+            pushes: 2048,
             segment_bytes: 32 << 20,
             init_bytes: 1 << 20,
             manifest_bytes: 2 << 20,
             window_bytes: 512 << 20,
             blocked: 16_384,
-            connections: 4096,
+            connections: 16_384,
             header_bytes: 65_536,
             headers: 64,
             header_timeout_s: 30,

@@ -42,6 +42,9 @@ pub enum Error {
         /// The path asked for.
         path: String,
     },
+    /// A path that leads elsewhere than it stands.
+    #[error("the path has a segment `.` or `..`: push to the path itself")]
+    DotSegment,
     /// The route exists, for other methods.
     #[error("{method} is not allowed here: allowed are {allowed}")]
     Method {
@@ -188,6 +191,7 @@ impl Error {
             Self::ChannelName { .. }
             | Self::BadMedia(_)
             | Self::BrokenBody { .. }
+            | Self::DotSegment
             | Self::Directive { .. } => StatusCode::BAD_REQUEST,
             Self::UnknownChannel { .. }
             | Self::UnknownTrack { .. }
@@ -241,6 +245,7 @@ impl Error {
             Self::Limit { key, .. } if key.ends_with("_bytes") => "body-too-large",
             Self::Limit { .. } => "limit",
             Self::BrokenBody { .. } => "broken-body",
+            Self::DotSegment => "dot-segment",
             Self::Directive { .. } => "directive",
             Self::Late { .. } => "late",
             Self::Range { .. } => "range",
@@ -276,6 +281,7 @@ impl Error {
             Self::Unsupported { .. } => "The media is not supported.",
             Self::Limit { .. } => "A limit of this origin was met.",
             Self::BrokenBody { .. } => "The body broke off.",
+            Self::DotSegment => "The path leads elsewhere.",
             Self::Directive { .. } => "The delivery directive cannot be followed.",
             Self::Late { .. } => "What was waited for did not come in time.",
             Self::Range { .. } => "The range lies outside the object.",

@@ -270,8 +270,13 @@ async fn an_end_answers_all_who_wait() {
             .await;
     }
     assert!(text(blocked.await.unwrap()).await.ends_with("#EXT-X-ENDLIST\n"));
-    let ended = world.text(&at(FIRST + 900, 0)).await;
+    let (_, headers, ended) = world.get(&at(FIRST + 900, 0), &[]).await;
+    let ended = String::from_utf8(ended).unwrap();
     assert!(!ended.contains("#EXT-X-PART"), "{ended}");
+    assert_eq!(
+        headers["cache-control"], "public, max-age=1",
+        "the encoder may come back, and its numbers with it"
+    );
 }
 
 #[tokio::test]

@@ -237,7 +237,16 @@ impl Init {
                 }
                 return Ok(init);
             }
-            Kind::Text => return Ok(init),
+            Kind::Text => {
+                // Its boxes, if it has any, begin at another place in each.
+                if !TEXT_CODECS.contains(&&entry.name) {
+                    return Err(Error::UnknownCodec {
+                        name: FourCc(entry.name),
+                        at: entry.at,
+                    });
+                }
+                return Ok(init);
+            }
         };
         for child in entry.children(children_at) {
             let child = child?;
@@ -514,6 +523,7 @@ fn audio_object(esds: &Box4<'_>) -> Option<String> {
 /// `kind` boxes that are read.
 const MAX_ROLES: usize = 8;
 /// Sample entries whose four characters are the whole codec string.
+const TEXT_CODECS: [&[u8; 4]; 4] = [b"wvtt", b"stpp", b"tx3g", b"c608"];
 const PLAIN_CODECS: [&[u8; 4]; 16] = [
     b"ac-3", b"ec-3", b"ac-4", b"Opus", b"fLaC", b"alac", b"mha1", b"mhm1", b"dtsc", b"dtse", b"dtsh",
     b"dtsl", b"dtsx", b"dvh1", b"dvhe", b"vp08",

@@ -53,6 +53,14 @@ impl ObjectName {
     }
 }
 
+/// Whether a path has a segment `.` or `..`, in whatever form it is written: it leads elsewhere than it stands.
+pub fn has_dot_segments(path: &str) -> bool {
+    let decoded = percent_decode(path);
+    decoded
+        .split(['/', '\\'])
+        .any(|segment| matches!(segment, "." | ".."))
+}
+
 /// Whether a channel may have that name.
 pub fn is_channel_name(name: &str) -> bool {
     (1..=MAX_NAME).contains(&name.len()) && !name.starts_with('.') && name.bytes().all(is_name_byte)
@@ -119,7 +127,7 @@ fn clean(name: &str) -> Option<String> {
         .take(MAX_NAME)
         .collect();
     let kept = kept.trim_start_matches(['.', '-']);
-    (!kept.is_empty()).then(|| kept.to_owned())
+    (!kept.is_empty() && kept != RECORD).then(|| kept.to_owned())
 }
 
 fn percent_decode(text: &str) -> String {
@@ -140,6 +148,8 @@ fn percent_decode(text: &str) -> String {
 }
 
 const MAX_NAME: usize = 64;
+/// What the store keeps beside the folders of a channel's tracks.
+const RECORD: &str = "channel.json";
 const EXTENSIONS: [&str; 14] = [
     "cmfv", "cmfa", "cmft", "cmfm", "mp4", "m4v", "m4a", "m4s", "init", "header", "key", "ts", "mpd", "m3u8",
 ];

@@ -34,6 +34,26 @@ pub struct Settings {
     pub window_bytes: u64,
 }
 
+impl Settings {
+    /// What documents list, in nanoseconds: at least three target durations (bis 6.2.2), or players would have no
+    /// place to begin.
+    pub(super) fn window(&self, grid: Option<Grid>) -> i64 {
+        let least = 3 * Self::target(grid);
+        (i64::from(self.window_s) * 1_000_000_000).max(least)
+    }
+
+    /// For how long an object stays after it left the window, in milliseconds: at least as long as the longest
+    /// document that named it lasts, and a segment (bis 6.2.2).
+    pub(super) fn retention(&self, grid: Option<Grid>) -> i64 {
+        let least = (self.window(grid) + Self::target(grid)) / 1_000_000;
+        self.retention_ms.max(least)
+    }
+
+    fn target(grid: Option<Grid>) -> i64 {
+        grid.map_or(0, |grid| i64::from(grid.target_duration_s) * 1_000_000_000)
+    }
+}
+
 /// What became of a segment.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Verdict {
@@ -334,7 +354,7 @@ impl Channel {
         let silence = now.0.saturating_sub(self.updated.0);
         if self.ended.is_none()
             && self.tracks.values().any(|track| track.is_listed() && track.ended)
-            && silence > i64::from(self.settings.window_s) * 1_000
+            && silence > self.settings.window(self.grid) / 1_000_000
         {
             swept.write.extend(self.end(None, now).write);
             is_changed = true;
@@ -378,7 +398,7 @@ impl Channel {
     /// Whether nobody can want the channel any more: it has ended, and its window and retention are past; or
     /// no media ever came.
     pub fn is_over(&self, now: UnixMillis) -> bool {
-        let patience = i64::from(self.settings.window_s).saturating_mul(1_000);
+        let patience = self.settings.window(self.grid) / 1_000_000;
         let had_media = |track: &Track| {
             track.last.is_some()
                 || track.held.is_some()
@@ -392,7 +412,7 @@ impl Channel {
             Some(self.began.unwrap_or_default().0)
         };
         since.is_some_and(|since| {
-            now.0.saturating_sub(since) >= patience.saturating_add(self.settings.retention_ms)
+            now.0.saturating_sub(since) >= patience.saturating_add(self.settings.retention(self.grid))
         })
     }
 
@@ -436,7 +456,7 @@ impl Channel {
             ended: self.ended.is_some(),
             updated: self.updated,
             began: self.began.unwrap_or_default(),
-            window_s: self.settings.window_s,
+            window_s: u32::try_from(self.settings.window(self.grid) / 1_000_000_000).unwrap_or(u32::MAX),
             events: self.events.listed(),
             events_told: self.events.told(),
         }
@@ -492,7 +512,10 @@ impl Channel {
             state.pending.push((ordinal, segment));
             // Bounded for a track that never gets a grid (an event track pushed alone).
             if state.pending.len() > MAX_PENDING {
-                state.expire_pending(&self.epochs, now.0.saturating_add(self.settings.retention_ms));
+                state.expire_pending(
+                    &self.epochs,
+                    now.0.saturating_add(self.settings.retention(self.grid)),
+                );
             }
         }
         self.establish_grid();
@@ -605,7 +628,7 @@ impl Channel {
         now: UnixMillis,
         done: &mut Committed,
     ) {
-        if now.0.saturating_sub(self.updated.0) > i64::from(self.settings.window_s) * 1_000 {
+        if now.0.saturating_sub(self.updated.0) > self.settings.window(self.grid) / 1_000_000 {
             self.resumed = now;
         }
         self.updated = now;

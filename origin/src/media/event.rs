@@ -183,7 +183,7 @@ impl Channel {
     pub(super) fn expire_events(&mut self, now: UnixMillis) -> bool {
         let first = self.tracks.values().filter_map(|track| track.entries.front());
         // Without a listed segment the window is all that is known.
-        let window = now.as_nanos() - i64::from(self.settings.window_s) * 1_000_000_000;
+        let window = now.as_nanos() - self.settings.window(self.grid);
         let start = first.map(|entry| entry.wall()).min().unwrap_or(window);
         self.events.expire(start)
     }

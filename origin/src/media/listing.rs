@@ -72,7 +72,7 @@ impl Channel {
         {
             let missing = sequence - number - 1;
             let listed = missing
-                .min(grid.slots(i64::from(self.settings.window_s) * 1_000_000_000) + 1)
+                .min(grid.slots(self.settings.window(Some(grid))) + 1)
                 .min(MAX_GAPS);
             let longest = i64::from(grid.target_duration_s) * 1_000_000_000;
             let hole = wall.saturating_sub(end) / i64::try_from(missing).unwrap_or(i64::MAX);
@@ -101,7 +101,7 @@ impl Channel {
                     .front()
                     .is_some_and(|entry| entry.sequence().0 < first)
                 {
-                    state.expire_front(self.updated.0 + self.settings.retention_ms);
+                    state.expire_front(self.updated.0.saturating_add(self.settings.retention(Some(grid))));
                 }
             }
             tracing::warn!(
@@ -167,8 +167,8 @@ impl Channel {
 
     /// Lets entries leave the window, and media leave memory.
     pub(super) fn slide(&mut self, track: &str) {
-        let window = i64::from(self.settings.window_s) * 1_000_000_000;
-        let until = self.updated.0 + self.settings.retention_ms;
+        let window = self.settings.window(self.grid);
+        let until = self.updated.0.saturating_add(self.settings.retention(self.grid));
         if let Some(state) = self.tracks.get_mut(track) {
             let mut listed: i64 = state.entries.iter().map(Entry::span).fold(0, i64::saturating_add);
             // Segments that last next to nothing must not pile up: four to a slot are plenty.
@@ -194,7 +194,7 @@ impl Channel {
 
     /// Lets media leave memory, the oldest of the largest track first, until the rest is within bounds.
     pub(super) fn bound_memory(&mut self) {
-        let until = self.updated.0.saturating_add(self.settings.retention_ms);
+        let until = self.updated.0.saturating_add(self.settings.retention(self.grid));
         let mut bytes: u64 = self.tracks.values().map(Track::bytes).sum();
         while bytes > self.settings.window_bytes {
             let Some(largest) = self.tracks.values_mut().max_by_key(|track| track.bytes()) else {
@@ -225,7 +225,7 @@ impl Channel {
     /// Lets the entries of tracks that fell behind leave the window of the channel; says whether any did.
     pub(super) fn expire_stale(&mut self, now: UnixMillis) -> bool {
         // After a silence all tracks are behind until each has had its next segment.
-        if now.0.saturating_sub(self.resumed.0) < i64::from(self.settings.window_s) * 1_000 {
+        if now.0.saturating_sub(self.resumed.0) < self.settings.window(self.grid) / 1_000_000 {
             return false;
         }
         let entries = || self.tracks.values().flat_map(|track| &track.entries);
@@ -239,14 +239,14 @@ impl Channel {
             .max()
             .unwrap_or(i64::MIN)
             .min(now.as_nanos());
-        let oldest = edge.saturating_sub(i64::from(self.settings.window_s) * 1_000_000_000);
+        let oldest = edge.saturating_sub(self.settings.window(self.grid));
         let begin = self
             .epochs
             .iter()
             .find(|epoch| epoch.ordinal == newest)
             .and_then(|epoch| epoch.base)
             .map_or(i64::MAX, |base| base.wall);
-        let until = now.0.saturating_add(self.settings.retention_ms);
+        let until = now.0.saturating_add(self.settings.retention(self.grid));
         let mut is_changed = false;
         for track in self.tracks.values_mut() {
             // A clock that was set back left an older epoch with later times: it ends where the newest begins.

@@ -322,11 +322,12 @@ fn unknown(cell: &Cell, track: &str) -> Error {
     }
 }
 
-/// An answer to a directive stays an answer to it: an old one merely sends the client on to the next.
+/// An answer to a directive stays an answer to it: an old one merely sends the client on to the next. One that says
+/// that the channel has ended does not: the encoder may come back, and the numbers go on.
 fn freshness(snapshot: &Snapshot, directives: Directives) -> HeaderValue {
     let part_target = snapshot.grid.and_then(|grid| grid.part_target_ms);
     match (directives.sequence, part_target) {
-        (Some(_), Some(_)) => HeaderValue::from_static("public, max-age=60"),
+        (Some(_), Some(_)) if !snapshot.ended => HeaderValue::from_static("public, max-age=60"),
         (None, Some(target)) => fresh_for(target.div_ceil(1_000)),
         _ => HeaderValue::from_static("public, max-age=1"),
     }

@@ -19,7 +19,7 @@ use super::{Inner, Named, Origin, bodies, door};
 use crate::Error;
 use crate::admit::Terms;
 use crate::cmaf::{Init, Limits};
-use crate::ingest::path::{ObjectName, is_channel_name};
+use crate::ingest::path::{self, ObjectName, is_channel_name};
 use crate::ingest::{self, ContentRange, Pace, Sniffed, Step};
 use crate::media::{Committed, Push};
 
@@ -40,7 +40,12 @@ pub(super) async fn push(
         }
     }
     let (head, body) = request.into_parts();
-    let terms = match origin.0.door.judge(&channel, &head, origin.0.clock.now()) {
+    let judged = match path::has_dot_segments(head.uri.path()) {
+        // A token is judged by the path that such a one leads to, and a route is chosen by the path as it stands.
+        true => Err(Error::DotSegment),
+        false => origin.0.door.judge(&channel, &head, origin.0.clock.now()),
+    };
+    let terms = match judged {
         Ok(terms) => Arc::new(terms),
         Err(error) => {
             origin.0.observed.refused(&error);
@@ -176,9 +181,13 @@ impl Origin {
             });
         };
         let mut head = BytesMut::new();
+        let mut pace = self.pace();
         let sniffed = loop {
             match self.next(body, head.len() as u64).await? {
-                Some(bytes) => head.extend_from_slice(&bytes),
+                Some(bytes) => {
+                    pace.note(bytes.len(), false)?;
+                    head.extend_from_slice(&bytes);
+                }
                 // An empty body is a probe.
                 None => return Ok(()),
             }
@@ -275,13 +284,18 @@ impl Origin {
     /// Reads a refused body to its end, within bounds: an answer before the end would close the connection,
     /// and that ends some senders for good.
     async fn drain(&self, body: &mut Body) {
-        let mut left = self.0.config.limits.segment_bytes;
-        while let Ok(Some(bytes)) = self.next(body, 0).await {
-            match left.checked_sub(bytes.len() as u64) {
-                Some(rest) => left = rest,
-                None => return,
+        let drain = async {
+            let mut left = self.0.config.limits.segment_bytes;
+            let mut pace = self.pace();
+            while let Ok(Some(bytes)) = self.next(body, 0).await {
+                left = match left.checked_sub(bytes.len() as u64) {
+                    Some(left) if pace.note(bytes.len(), false).is_ok() => left,
+                    _ => return,
+                };
             }
-        }
+        };
+        // One that goes on for ever is to have its answer.
+        let _ = tokio::time::timeout(self.0.config.body_idle() * DRAIN_IDLES, drain).await;
     }
 
     async fn take_manifest(&self, way: &Way, mut text: BytesMut, body: &mut Body) -> Result<(), Error> {
@@ -534,6 +548,8 @@ fn tell_switch(channel: &str, track: &str, done: &Committed) {
 const MAX_SOURCE: usize = 64;
 /// Bytes and time for which a push that is not admitted is read.
 const MAX_UNADMITTED: usize = 256 << 10;
+/// For how long a refused body is read, in times of `limits.body_idle_s`.
+const DRAIN_IDLES: u32 = 3;
 const UNADMITTED_TIME: Duration = Duration::from_secs(2);
 /// A body of white space longer than this is neither text nor media.
 const MAX_BLANK: usize = 4096;
