@@ -1,12 +1,15 @@
 //! Compose and write: from what was gathered to what the viewer gets.
 
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use selvedge_token::Replay;
 
 use crate::{
     authorise::Authorised,
     carrier::token_path,
-    dash, hls,
+    dash,
+    decide::Decided,
+    handle::Edge,
+    hls::{self, Cues, Stitching},
     onward::{Onward, Root},
     platform::{Answer, Body, OriginResponse, Unanswered},
     problem::Problem,
@@ -32,8 +35,10 @@ const PASSED_ON: [header::HeaderName; 11] = [
 
 /// Makes the viewer's answer. The second value is the origin's status, for the record.
 pub(crate) fn compose<B>(
+    edge: &Edge,
     authorised: &Authorised,
     onward: &Onward,
+    decided: Option<&Decided>,
     answers: Vec<Answer<B>>,
 ) -> (Result<Response<Body<B>>, Problem>, Option<StatusCode>) {
     let Some(Answer::Origin(answer)) = answers.into_iter().next() else {
@@ -48,14 +53,16 @@ pub(crate) fn compose<B>(
         Err(Unanswered::TooLarge) => (Err(Problem::OriginDocument("longer than an edge rewrites")), None),
         Ok(origin) => {
             let status = origin.status;
-            (pass(authorised, onward, origin), Some(status))
+            (pass(edge, authorised, onward, decided, origin), Some(status))
         }
     }
 }
 
 fn pass<B>(
+    edge: &Edge,
     authorised: &Authorised,
     onward: &Onward,
+    decided: Option<&Decided>,
     origin: OriginResponse<B>,
 ) -> Result<Response<Body<B>>, Problem> {
     // A redirect would lead the viewer past the edge, or name what is behind it.
@@ -75,7 +82,12 @@ fn pass<B>(
     let caching = viewer_caching(origin.status, headers.get(header::CACHE_CONTROL));
     headers.insert(header::CACHE_CONTROL, caching);
     let mut body = origin.body;
-    if let Some(root) = onward.root.as_ref().filter(|_| origin.status == StatusCode::OK) {
+    // What a playlist without its body would be is not known where breaks may be put into it.
+    let is_unknown = authorised.routed.method == Method::HEAD
+        && authorised.routed.resource == Resource::Playlist
+        && edge.site.breaks.is_some();
+    let changes = onward.root.is_some() || decided.is_some() || is_unknown;
+    if changes && origin.status == StatusCode::OK {
         // These speak of the origin's bytes; for a HEAD, the length of ours is not known.
         for name in [
             header::CONTENT_LENGTH,
@@ -86,7 +98,7 @@ fn pass<B>(
             headers.remove(name);
         }
         if let Body::Bytes(document) = body {
-            let rewritten = rewrite(authorised, root, &document)?;
+            let rewritten = rewrite(edge, authorised, onward.root.as_ref(), decided, &document)?;
             headers.insert(header::CONTENT_LENGTH, rewritten.len().into());
             body = Body::Bytes(rewritten);
         }
@@ -107,31 +119,55 @@ fn pass<B>(
     Ok(response)
 }
 
-fn rewrite(authorised: &Authorised, root: &Root, document: &[u8]) -> Result<Vec<u8>, Problem> {
+fn rewrite(
+    edge: &Edge,
+    authorised: &Authorised,
+    root: Option<&Root>,
+    decided: Option<&Decided>,
+    document: &[u8],
+) -> Result<Vec<u8>, Problem> {
     let document = core::str::from_utf8(document)
         .map_err(|_| Problem::OriginDocument("a document that is not UTF-8"))?;
     let grant = &authorised.grant;
     let same;
     let root = match root {
+        None => None,
         // Its URL is loaded again and again, and a session for each time would give each segment as many names.
-        Root::Session(_)
+        Some(Root::Session(_))
             if authorised.routed.resource == Resource::Playlist
                 && hls::is_reloaded(document)
                 && grant.authentic.claims().replay != Replay::Prohibited =>
         {
             same = token_path(&grant.token);
-            &same
+            Some(same.as_str())
         }
-        Root::Session(root) | Root::Same(root) => root,
+        Some(Root::Session(root) | Root::Same(root)) => Some(root.as_str()),
     };
-    let reroot = Reroot::new(root, authorised.routed.uri.path());
-    Ok(match authorised.routed.resource {
-        Resource::Playlist => hls::reroot(document, &reroot),
-        Resource::Manifest => dash::reroot(document, &reroot)
+    let reroot = root.map(|root| Reroot::new(root, authorised.routed.uri.path()));
+    let rewritten = match (authorised.routed.resource, &reroot) {
+        (Resource::Playlist, reroot) => match decided {
+            Some(decided) => hls::stitch(document, &stitching(edge, decided), reroot.as_ref()).into_owned(),
+            None => reroot
+                .as_ref()
+                .map_or_else(|| document.to_owned(), |reroot| hls::reroot(document, reroot)),
+        },
+        (Resource::Manifest, Some(reroot)) => dash::reroot(document, reroot)
             .ok_or(Problem::OriginDocument("a manifest without an MPD element"))?,
-        Resource::Media => document.to_owned(),
+        (Resource::Manifest, None) | (Resource::Media, _) => document.to_owned(),
+    };
+    Ok(rewritten.into_bytes())
+}
+
+fn stitching<'a>(edge: &Edge, decided: &'a Decided) -> Stitching<'a> {
+    let rules = edge.site.breaks.as_ref();
+    Stitching {
+        slice: &decided.slice,
+        decisions: &decided.decisions,
+        rendition: &decided.rendition,
+        cues: Cues::Stripped,
+        tells_ads: rules.is_some_and(|rules| rules.dateranges),
+        skips: decided.skips,
     }
-    .into_bytes())
 }
 
 /// What the viewer's own cache may do. No cache between edge and viewer may keep an answer: the next request

@@ -13,12 +13,12 @@ use crate::{
 /// Viewer's headers that the origin may see where a body passes untouched.
 const PASSED_ON: [header::HeaderName; 3] = [header::RANGE, header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE];
 
-/// The batch that an authorised request waits for.
-pub(crate) fn plan(authorised: &Authorised, onward: &Onward, viewer: &HeaderMap) -> Plan {
+/// The batch that an authorised request waits for. `stitches` says that breaks may be put into what comes.
+pub(crate) fn plan(authorised: &Authorised, onward: &Onward, stitches: bool, viewer: &HeaderMap) -> Plan {
     let routed = &authorised.routed;
     let mut headers = HeaderMap::new();
     // A document that is changed on its way is not what is stored of it: no conditions, no ranges, no encoding.
-    let changes = onward.root.is_some();
+    let changes = onward.root.is_some() || stitches;
     // Said always, for hosts differ in what they accept by themselves. Media is compressed as it is, and of an
     // encoded document a range would count other bytes.
     let takes_gzip = !changes
@@ -39,7 +39,15 @@ pub(crate) fn plan(authorised: &Authorised, onward: &Onward, viewer: &HeaderMap)
     } else {
         Read::Handle
     };
-    let query = origin_query(routed.uri.query());
+    let mut query = origin_query(routed.uri.query());
+    if stitches {
+        // A delta update is counted on what the player gets; for that, the origin is asked for the whole.
+        query = query
+            .split('&')
+            .filter(|pair| !is_skip(pair))
+            .collect::<Vec<_>>()
+            .join("&");
+    }
     let target = match query.as_str() {
         "" => routed.uri.path().to_owned(),
         query => format!("{}?{query}", routed.uri.path()),
@@ -79,6 +87,15 @@ fn origin_query(query: &str) -> String {
     directives.sort_unstable();
     directives.dedup();
     directives.join("&")
+}
+
+/// Whether a query asks for a delta update.
+pub(crate) fn asks_to_skip(query: &str) -> bool {
+    query.split('&').any(is_skip)
+}
+
+fn is_skip(pair: &str) -> bool {
+    matches!(pair, "_HLS_skip=YES" | "_HLS_skip=v2")
 }
 
 fn is_directive(pair: &str) -> bool {

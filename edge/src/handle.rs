@@ -9,13 +9,15 @@ use core::{
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::{HeaderValue, Method, Response, StatusCode, header};
+use selvedge_breaks::Slice;
 use selvedge_token::{Authentic, KeySetVersion, Refusal, Standing, UnixMillis, VerdictCache, Verifier};
 
 use crate::{
     authorise::{Authorised, Grant, Settled, judge},
     compose::compose,
     cors,
-    gather::plan,
+    decide::{Decided, Decisions, Place, rules, slice_of},
+    gather::{asks_to_skip, plan},
     limits::{MAX_VERDICT_BYTES, MAX_VERDICTS},
     onward::onward,
     platform::{Answer, Body, Plan, Platform, Want},
@@ -35,6 +37,7 @@ pub struct Edge {
     pub(crate) verifier: Verifier,
     verdicts: Mutex<VerdictCache>,
     leases: Mutex<Leases>,
+    decisions: Mutex<Decisions>,
 }
 
 /// A request's answer, and its line in the log.
@@ -66,6 +69,7 @@ impl Edge {
             site,
             verdicts: Mutex::new(VerdictCache::new(MAX_VERDICTS, MAX_VERDICT_BYTES)),
             leases: Mutex::default(),
+            decisions: Mutex::default(),
         })
     }
 
@@ -153,13 +157,40 @@ impl Edge {
             return Ok(redirect(status, location));
         }
 
+        let stitches = rules(&self.site, &authorised.routed).is_some();
         let answers = platform
-            .gather(plan(&authorised, &onward, visit.request.headers()))
+            .gather(plan(&authorised, &onward, stitches, visit.request.headers()))
+            .await;
+        let decided = self
+            .decide(platform, &authorised, slice_of(answers.first()))
             .await;
 
-        let (answer, origin) = compose(&authorised, &onward, answers);
+        let (answer, origin) = compose(self, &authorised, &onward, decided.as_ref(), answers);
         record.origin = origin.map(|status| status.as_u16());
         answer
+    }
+
+    /// Asks for what fills the breaks of a playlist. Most windows have none, and of one that has the answer is known.
+    async fn decide<P: Platform>(
+        &self,
+        platform: &P,
+        authorised: &Authorised,
+        slice: Option<Slice>,
+    ) -> Option<Decided> {
+        let rules = rules(&self.site, &authorised.routed)?;
+        let (slice, place) = (slice?, Place::of(authorised)?);
+        let plans = place.plans(&slice, rules, &unpoisoned(&self.decisions));
+        for plan in plans {
+            let answers = platform.gather(plan.clone()).await;
+            unpoisoned(&self.decisions).learn(&plan, answers);
+        }
+        let decisions = place.known(&slice, rules, &unpoisoned(&self.decisions));
+        Some(Decided {
+            slice,
+            decisions,
+            rendition: place.rendition,
+            skips: asks_to_skip(authorised.routed.uri.query()),
+        })
     }
 
     /// Asks the store where a token needs its word. Most need none, and nothing is waited for.

@@ -62,6 +62,7 @@ pub mod certificate;
 mod compose;
 mod cors;
 mod dash;
+mod decide;
 mod fields;
 mod gather;
 mod handle;
@@ -90,5 +91,5 @@ pub use selvedge_token::{
     Coordinates, FingerprintKind, KeySetVersion, MemoryStore, RequestContext, Standing, Store, StoreKey,
     StoreRequest, UnixMillis,
 };
-pub use site::{ConfigError, OnUnknown, OriginUrl, SessionRules, Site, StreamRules};
+pub use site::{BreakRules, ConfigError, OnUnknown, OriginUrl, SessionRules, Site, StreamRules};
 pub use visit::Visit;

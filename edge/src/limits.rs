@@ -11,6 +11,15 @@ pub(crate) const MAX_TOKENS: usize = 6;
 /// isolate of 128 MiB serves many requests at once.
 pub(crate) const MAX_DOCUMENT: usize = 4 << 20;
 
+/// Most wants in one batch: a Worker may have six connections open at once.
+pub(crate) const MAX_WANTS: usize = 6;
+
+/// Largest decision that is read, in bytes: twenty ads in ten renditions are about 300 KiB.
+pub(crate) const MAX_DECISION: usize = 1 << 20;
+
+/// Most decisions that one instance remembers: a DVR window of three hours has a dozen breaks.
+pub(crate) const MAX_DECISIONS: usize = 64;
+
 /// Longest client certificate that is read, in bytes: TLS stacks commonly take 16 KiB for a whole chain.
 pub(crate) const MAX_CERTIFICATE: usize = 16 << 10;
 

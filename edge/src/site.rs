@@ -29,6 +29,39 @@ pub struct Site {
     pub session: SessionRules,
     /// How many streams a subject may have at once; no limit where it is left out.
     pub streams: Option<StreamRules>,
+    /// How breaks are filled; where it is left out, playlists pass as the origin made them.
+    pub breaks: Option<BreakRules>,
+}
+
+/// How the breaks of our own origin's channels are filled. Every playlist is read for the break log in it.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub struct BreakRules {
+    /// The cohort whose decisions are shown: letters, digits and `.`, `_`, `:` or `-`. `all` by default.
+    #[serde(deserialize_with = "name")]
+    pub cohort: String,
+    /// Whether players are told of breaks and ads in `EXT-X-DATERANGE`s; so by default.
+    pub dateranges: bool,
+}
+
+impl Default for BreakRules {
+    fn default() -> Self {
+        Self {
+            cohort: "all".into(),
+            dateranges: true,
+        }
+    }
+}
+
+/// A name stands in a path.
+fn name<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    match selvedge_breaks::Name::new(&name) {
+        Some(_) => Ok(name),
+        None => Err(serde::de::Error::custom(
+            "a cohort is letters, digits and `.`, `_`, `:` or `-`",
+        )),
+    }
 }
 
 /// The token that a player carries in the path for the whole of a session, in exchange for the one that it came
@@ -89,6 +122,7 @@ impl Default for Site {
             own_issuer: None,
             session: SessionRules::default(),
             streams: None,
+            breaks: None,
         }
     }
 }

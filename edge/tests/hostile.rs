@@ -61,7 +61,8 @@ proptest! {
             let handled = selvedge_edge::block_on(edge("{}").handle(&world, &scenario::visit(&request)));
             for asked in world.asked.borrow().iter() {
                 prop_assert!(asked.target.starts_with("/live/news/"), "{request:?} asked for {}", asked.target);
-                prop_assert!(!asked.target.contains("..") && !asked.target.contains("%2F"), "{}", asked.target);
+                let climbs = asked.target.split('/').any(|segment| segment == "..");
+                prop_assert!(!climbs && !asked.target.contains("%2F"), "{}", asked.target);
                 prop_assert!(!asked.target.contains(&token));
             }
             prop_assert!(!handled.record.to_json().contains(&token));

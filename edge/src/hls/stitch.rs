@@ -3,9 +3,9 @@
 //! Lines of the programme are copied as they are. Around them stands what a seam needs: a discontinuity, what decrypts
 //! and initialises the segments behind it, and a date (RFC 8216bis §4.4.4).
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
-use selvedge_breaks::{Decision, Slice, Sums, UnixMicros};
+use selvedge_breaks::{Decision, Micros, Slice, Sums, UnixMicros};
 
 use super::{
     plan::{Piece, Plan, Tail},
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     reroot::Reroot,
-    timeline::{Pods, resolve},
+    timeline::{Pods, Span, resolve},
 };
 
 /// What a media playlist is stitched with.
@@ -24,7 +24,7 @@ pub struct Stitching<'a> {
     /// The breaks that touch the playlist's window.
     pub slice: &'a Slice,
     /// What fills them. A break without one keeps its places, and nothing is shown there.
-    pub decisions: &'a [Decision],
+    pub decisions: &'a [Arc<Decision>],
     /// The playlist's rendition, as decisions call it.
     pub rendition: &'a str,
     /// What becomes of the marks of ads in the source.
@@ -101,13 +101,16 @@ fn write(source: &Source<'_>, stitching: &Stitching<'_>, reroot: Option<&Reroot<
     writer.out
 }
 
-/// The date to write where the programme returns and its own lines have none: the break's end, which is the same
-/// in every window, where the segment begins there.
-pub(super) fn return_date(back: &crate::timeline::Span<'_>, start: UnixMicros) -> UnixMicros {
+/// The date to write where the programme returns and its own lines have none. It was added up from the durations since
+/// the window's last date, and two windows round otherwise: what is the break's end but for that is the break's end.
+pub(super) fn return_date(back: &Span<'_>, start: UnixMicros) -> UnixMicros {
     let end = back.airing.rejoin();
-    end.filter(|end| end.since(start).0.abs() <= back.tolerance().0)
+    end.filter(|end| end.since(start).0.abs() <= ROUNDING.0)
         .unwrap_or(UnixMicros(start.millis().saturating_mul(1000)))
 }
+
+/// Dates have milliseconds.
+const ROUNDING: Micros = Micros::from_millis(2);
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,7 @@
 //! Filling: which media is shown at each place of a break.
 
+use std::sync::Arc;
+
 use selvedge_breaks::{
     Airing, Decision, Micros, Place,
     decision::{Ad, Media, Segment},
@@ -8,7 +10,7 @@ use selvedge_breaks::{
 /// The decisions at hand, for one rendition.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pods<'a> {
-    pub(crate) decisions: &'a [Decision],
+    pub(crate) decisions: &'a [Arc<Decision>],
     /// The rendition's name in them.
     pub(crate) rendition: &'a str,
     /// The playlist's target duration in seconds.

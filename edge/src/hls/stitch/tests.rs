@@ -5,7 +5,7 @@
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use selvedge_breaks::{
-    After, Airing, Anchor, BreakId, Key, Micros, Return, Slot, Structure,
+    After, Airing, Anchor, BreakId, Key, Return, Slot, Structure,
     decision::{Ad, Media, Segment},
 };
 use serde_json::Value;
@@ -166,7 +166,7 @@ fn play(name: &str, scenario: &Value) {
                 slice.before.msn += sums.msn;
                 slice.before.dsn += sums.dsn;
             } else {
-                decisions.push(decision(entry, &airing.id));
+                decisions.push(Arc::new(decision(entry, &airing.id)));
                 slice.breaks.push(airing);
             }
         }
@@ -208,7 +208,7 @@ fn every_scenario_gives_the_playlists_that_are_due() {
 }
 
 /// A stitching by a slice alone.
-fn by<'a>(slice: &'a Slice, decisions: &'a [Decision]) -> Stitching<'a> {
+fn by<'a>(slice: &'a Slice, decisions: &'a [Arc<Decision>]) -> Stitching<'a> {
     Stitching {
         slice,
         decisions,
@@ -313,7 +313,7 @@ fn parts_inside_an_ad_keep_the_latency_of_the_programme() {
     let expected = fs::read_to_string(folder.join("own-ll-midbreak-expected.m3u8")).unwrap();
     let source = low_latency_source(&expected);
     let (slice, decision) = low_latency_break();
-    let decisions = [decision];
+    let decisions = [Arc::new(decision)];
     let stitched = stitch(&source, &by(&slice, &decisions), None);
     assert_eq!(plain(&stitched), plain(&expected));
 }
@@ -321,7 +321,7 @@ fn parts_inside_an_ad_keep_the_latency_of_the_programme() {
 #[test]
 fn the_seam_is_hinted_at_from_both_sides() {
     let (slice, decision) = low_latency_break();
-    let decisions = [decision];
+    let decisions = [Arc::new(decision)];
     let head = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-PART-INF:PART-TARGET=0.5\n";
     let hint = "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"next.m4s\"\n";
     let source = |first: u64, date: &str| {

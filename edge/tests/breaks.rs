@@ -1,0 +1,179 @@
+//! Breaks in a channel, from a viewer's request to the playlist that it gets.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops here")]
+
+mod scenario;
+
+use http::Request;
+use scenario::{World, edge, send_through, text, token};
+use selvedge_breaks::{
+    After, Airing, Anchor, BreakId, Key, Micros, Slice, Slot, Structure, Sums, UnixMicros,
+};
+use selvedge_edge::{Edge, Handled, Read};
+
+const PLAYLIST: &str = "/live/news/v/index.m3u8";
+
+/// A break of 4 s in two segments, of which the playlist below has the first.
+fn airing() -> Airing {
+    let out = UnixMicros::read("2026-01-01T20:00:04Z").unwrap();
+    let segment = Micros::from_seconds(2);
+    Airing {
+        id: BreakId::new("news", out, &Key::Insert(7)),
+        out,
+        planned: segment.times(2),
+        t_in: None,
+        revision: 1,
+        effective_from: out,
+        structure: Structure {
+            slots: vec![Slot::new(2, segment, segment).unwrap()],
+            after: After::Wait,
+            tolerance: Micros::from_millis(40),
+        },
+        anchor: Some(Anchor {
+            msn_out: 12,
+            dsn_before: 0,
+            back: None,
+        }),
+    }
+}
+
+fn log() -> String {
+    let slice = Slice {
+        before: Sums::default(),
+        breaks: vec![airing()],
+    };
+    slice.to_string()
+}
+
+fn playlist(log: &str) -> String {
+    format!(
+        "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-SERVER-CONTROL:CAN-SKIP-UNTIL=2\n#EXT-X-MEDIA-SEQUENCE:10\n{log}#EXT-X-MAP:URI=\"init.mp4\"\n\
+         #EXT-X-PROGRAM-DATE-TIME:2026-01-01T20:00:00.000Z\n#EXTINF:2,\n10.m4s\n#EXTINF:2,\n11.m4s\n#EXTINF:2,\n12.m4s\n"
+    )
+}
+
+fn decided() -> String {
+    format!("/decisions/news/{}/all", airing().id)
+}
+
+/// A world with a channel in whose window a break has begun, and its decision.
+fn world() -> World {
+    let mut world = World::new();
+    world.put(PLAYLIST, "public, max-age=1", &playlist(&log()));
+    let decision = serde_json::json!({
+        "version": 1, "break": airing().id, "cohort": "all",
+        "ads": [{"creative": "a", "duration_us": 4_000_000, "renditions": {"v": {
+            "init": "https://ads.example/a/init.mp4",
+            "segments": [[2_000_000, "https://ads.example/a/0.m4s"], [2_000_000, "https://ads.example/a/1.m4s"]],
+        }}}],
+    });
+    world.put(
+        &decided(),
+        "public, max-age=31536000, immutable",
+        &decision.to_string(),
+    );
+    world
+}
+
+fn load(edge: &Edge, world: &World, query: &str) -> Handled<String> {
+    let request = Request::get(format!("https://e/t/{}{PLAYLIST}{query}", token()));
+    send_through(edge, world, request)
+}
+
+fn asked(world: &World) -> Vec<String> {
+    world
+        .asked
+        .borrow()
+        .iter()
+        .map(|request| request.target.clone())
+        .collect()
+}
+
+#[test]
+fn a_break_is_filled_by_its_decision_which_is_asked_for_once() {
+    let (edge, world) = (edge(r#"{"breaks":{"dateranges":false}}"#), world());
+    let handled = load(&edge, &world, "");
+    insta::assert_snapshot!(text(&handled.response), @r#"
+    #EXTM3U
+    #EXT-X-TARGETDURATION:2
+    #EXT-X-SERVER-CONTROL:CAN-SKIP-UNTIL=2
+    #EXT-X-MEDIA-SEQUENCE:10
+    #EXT-X-MAP:URI="init.mp4"
+    #EXT-X-PROGRAM-DATE-TIME:2026-01-01T20:00:00.000Z
+    #EXTINF:2,
+    10.m4s
+    #EXTINF:2,
+    11.m4s
+    #EXT-X-DISCONTINUITY
+    #EXT-X-MAP:URI="https://ads.example/a/init.mp4"
+    #EXT-X-PROGRAM-DATE-TIME:2026-01-01T20:00:04.000Z
+    #EXTINF:2.000000,
+    https://ads.example/a/0.m4s
+    "#);
+    assert_eq!(text(&load(&edge, &world, "").response), text(&handled.response));
+    assert_eq!(asked(&world), [PLAYLIST, &decided(), PLAYLIST]);
+}
+
+#[test]
+fn a_delta_update_is_counted_on_what_the_player_gets() {
+    let (edge, world) = (edge(r#"{"breaks":{}}"#), world());
+    let handled = load(&edge, &world, "?_HLS_skip=v2&_HLS_msn=12");
+    assert!(text(&handled.response).contains("#EXT-X-SKIP:SKIPPED-SEGMENTS=2\n"));
+    assert_eq!(
+        asked(&world)[0],
+        format!("{PLAYLIST}?_HLS_msn=12"),
+        "and never on the source"
+    );
+}
+
+#[test]
+fn without_its_decision_a_break_keeps_its_places() {
+    let (edge, mut world) = (edge(r#"{"breaks":{}}"#), world());
+    world.put_status(&decided(), 503, "");
+    let handled = load(&edge, &world, "");
+    assert!(text(&handled.response).ends_with("#EXT-X-GAP\n#EXTINF:2.000000,\ngap.m4s\n"));
+    load(&edge, &world, "");
+    assert_eq!(asked(&world).len(), 4, "what is not known is asked for again");
+}
+
+#[test]
+fn a_log_that_cannot_be_read_leaves_the_programme() {
+    let (edge, mut world) = (edge(r#"{"breaks":{}}"#), world());
+    for wrong in [
+        log().replace("VERSION=1", "VERSION=2"),
+        log().replace("OUT=", "OUT=x"),
+    ] {
+        world.put(PLAYLIST, "public, max-age=1", &playlist(&wrong));
+        assert_eq!(text(&load(&edge, &world, "").response), playlist(""));
+    }
+}
+
+#[test]
+fn a_playlist_without_a_log_passes_as_it_is() {
+    let (edge, mut world) = (edge(r#"{"breaks":{}}"#), world());
+    world.put(PLAYLIST, "public, max-age=1", &playlist(""));
+    assert_eq!(text(&load(&edge, &world, "").response), playlist(""));
+    assert_eq!(asked(&world), [PLAYLIST]);
+}
+
+#[test]
+fn where_a_site_has_no_breaks_nothing_is_read() {
+    let (edge, world) = (edge("{}"), world());
+    load(&edge, &world, "");
+    assert!(
+        world
+            .asked
+            .borrow()
+            .iter()
+            .all(|request| request.read == Read::Handle)
+    );
+}
+
+#[test]
+fn a_cohort_that_could_leave_its_folder_is_no_cohort() {
+    let read = |cohort: &str| {
+        selvedge_edge::Site::from_json(&format!(r#"{{"breaks":{{"cohort":"{cohort}"}}}}"#)).is_ok()
+    };
+    assert!(read("de-premium"));
+    assert!(!read("../x") && !read(""));
+}
