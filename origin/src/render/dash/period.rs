@@ -109,29 +109,23 @@ pub(super) fn write_period(
 }
 
 /// The Representations between which a player may switch stand in one set: those of one kind, codec family,
-/// language and number of channels.
+/// language, number of channels, roles and range of light.
 fn sets(grid: &Grid, epoch: &Epoch, start: &Start, listed: &[Listed<'_>], is_over: bool) -> Vec<Element> {
-    let mut sets: BTreeMap<(Kind, &str, Option<&str>, u16), Vec<&Listed<'_>>> = BTreeMap::new();
+    let mut sets: BTreeMap<SetKey<'_>, Vec<&Listed<'_>>> = BTreeMap::new();
     for track in listed {
-        let init = track.init;
-        let family = init.codec.split('.').next().unwrap_or_default();
-        sets.entry((init.kind, family, init.language.as_deref(), init.channels))
-            .or_default()
-            .push(track);
+        sets.entry(SetKey::of(track.init)).or_default().push(track);
     }
     let mut is_first = true;
-    let set = |((kind, family, language, channels), mut tracks): (
-        (Kind, &str, Option<&str>, u16),
-        Vec<&Listed<'_>>,
-    )| {
+    let set = |(key, mut tracks): (SetKey<'_>, Vec<&Listed<'_>>)| {
         tracks.sort_by_key(|track| std::cmp::Reverse(track.track.peak_bitrate));
-        let (content, mime, role) = match kind {
-            Kind::Video => ("video", "video/mp4", "main"),
-            Kind::Audio => ("audio", "audio/mp4", "main"),
-            _ => ("text", "application/mp4", "subtitle"),
+        let (content, mime) = match key.kind {
+            Kind::Video => ("video", "video/mp4"),
+            Kind::Audio => ("audio", "audio/mp4"),
+            _ => ("text", "application/mp4"),
         };
+        let language = key.language;
         // Stable from one MPD to the next, whatever other sets there are.
-        let id = set_id(kind, family, language, channels);
+        let id = key.id();
         Element::new("AdaptationSet")
             .with("id", id)
             .with("contentType", content)
@@ -145,7 +139,11 @@ fn sets(grid: &Grid, epoch: &Epoch, start: &Start, listed: &[Listed<'_>], is_ove
                 &tracks,
                 if std::mem::take(&mut is_first) { 0 } else { id },
             ))
-            .and_all(roles(tracks.first().map(|track| track.init), role))
+            .and_all(
+                key.roles
+                    .iter()
+                    .map(|role| Element::new("Role").with("schemeIdUri", ROLE).with("value", role)),
+            )
             .and_all(
                 tracks
                     .iter()
@@ -182,32 +180,64 @@ fn reference_time(grid: &Grid, epoch: &Epoch, tracks: &[&Listed<'_>], id: u32) -
     ]
 }
 
-/// What the set is for: as its best track says (`kind` boxes), else as tracks of its kind are for by default.
-fn roles(init: Option<&Init>, default: &str) -> Vec<Element> {
-    let told = init.into_iter().flat_map(|init| &init.roles);
-    let mut values: Vec<&str> = told
-        .filter(|role| role.scheme == ROLE && !role.value.is_empty())
-        .map(|role| role.value.as_str())
-        .collect();
-    values.dedup();
-    if values.is_empty() {
-        values.push(default);
-    }
-    let role = |value| {
-        Element::new("Role")
-            .with("schemeIdUri", ROLE)
-            .with("value", value)
-    };
-    values.into_iter().map(role).collect()
+/// What the tracks of a set have in common.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+struct SetKey<'a> {
+    kind: Kind,
+    /// The codec, without its profile and level.
+    family: &'a str,
+    language: Option<&'a str>,
+    channels: u16,
+    /// What they are for: as their `kind` boxes say, else as tracks of their kind are for by default.
+    roles: Vec<&'a str>,
+    /// The transfer characteristics of high dynamic range; those of standard range are one to a player.
+    range: Option<u16>,
 }
 
-fn set_id(kind: Kind, family: &str, language: Option<&str>, channels: u16) -> u32 {
-    let text = format!("{kind:?} {family} {} {channels}", language.unwrap_or_default());
-    // FNV-1a, cut to what xs:unsignedInt and players' signed integers both hold.
-    let hash = text.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
-        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-    });
-    hash >> 1
+impl<'a> SetKey<'a> {
+    fn of(init: &'a Init) -> Self {
+        let told = init.roles.iter().filter(|role| role.scheme == ROLE);
+        let mut roles: Vec<&str> = told
+            .map(|role| role.value.as_str())
+            .filter(|value| !value.is_empty())
+            .collect();
+        roles.sort_unstable();
+        roles.dedup();
+        if roles.is_empty() {
+            roles.push(default_role(init.kind));
+        }
+        Self {
+            kind: init.kind,
+            family: init.codec.split('.').next().unwrap_or_default(),
+            language: init.language.as_deref(),
+            channels: init.channels,
+            roles,
+            range: init.transfer.filter(|transfer| HIGH_RANGE.contains(transfer)),
+        }
+    }
+
+    fn id(&self) -> u32 {
+        let language = self.language.unwrap_or_default();
+        let mut text = format!("{:?} {} {language} {}", self.kind, self.family, self.channels);
+        if self.roles != [default_role(self.kind)] {
+            text = format!("{text} {}", self.roles.join(" "));
+        }
+        if let Some(range) = self.range {
+            text = format!("{text} range {range}");
+        }
+        // FNV-1a, cut to what xs:unsignedInt and players' signed integers both hold.
+        let hash = text.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
+            (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+        });
+        hash >> 1
+    }
+}
+
+fn default_role(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Video | Kind::Audio => "main",
+        _ => "subtitle",
+    }
 }
 
 fn representation(grid: &Grid, epoch: &Epoch, start: &Start, listed: &Listed<'_>, is_over: bool) -> Element {
@@ -242,3 +272,5 @@ fn representation(grid: &Grid, epoch: &Epoch, start: &Start, listed: &Listed<'_>
 /// So many equal segments in a row tell how long the next one will be.
 const RECENT: usize = 3;
 const ROLE: &str = "urn:mpeg:dash:role:2011";
+/// The perceptual quantiser and hybrid log-gamma (ISO/IEC 23091-2 table 3).
+const HIGH_RANGE: [u16; 2] = [16, 18];

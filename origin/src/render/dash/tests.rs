@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::sample::{Applied, Sample, parse};
 use super::{Addressing, Mpd, mpd, patch};
+use crate::cmaf::{Init, Role};
 use crate::media::{Event, Snapshot};
 use crate::time::UnixMillis;
 
@@ -338,4 +339,56 @@ fn a_patch_is_small_and_names_what_it_leads_from() {
     </Patch>
     "##);
     assert!(matches!(parse(&new.to_document()), Applied::Element { .. }));
+}
+
+fn role(value: &str) -> Role {
+    Role {
+        scheme: "urn:mpeg:dash:role:2011".into(),
+        value: value.into(),
+    }
+}
+
+#[test]
+fn tracks_of_other_roles_or_another_range_of_light_are_sets_of_their_own() {
+    let mut snapshot = Sample::low_latency().slots(4).snapshot();
+    let plain = text(&snapshot, Addressing::Time);
+    let mut more = |track: &str, name: &str, change: fn(&mut Init)| {
+        let track = snapshot.tracks.iter().find(|known| known.name == track);
+        let mut track = track.unwrap().clone();
+        track.name = name.into();
+        let mut init = (**track.init().unwrap()).clone();
+        change(&mut init);
+        track.inits = vec![Arc::new(init)];
+        snapshot.tracks.push(track);
+    };
+    more("audio", "described", |init| {
+        init.roles = vec![role("description")]
+    });
+    more("audio", "main", |init| init.roles = vec![role("main")]);
+    more("video", "hdr", |init| init.transfer = Some(16));
+    more("video", "sdr", |init| init.transfer = Some(1));
+    let text = text(&snapshot, Addressing::Time);
+    let sets: Vec<Vec<&str>> = text
+        .split("<AdaptationSet ")
+        .skip(1)
+        .map(|set| {
+            let tracks = set.split("<Representation id=\"").skip(1);
+            tracks.map(|track| track.split('"').next().unwrap()).collect()
+        })
+        .collect();
+    assert_eq!(
+        sets,
+        [
+            vec!["video", "sdr"],
+            vec!["hdr"],
+            vec!["described"],
+            vec!["audio", "main"]
+        ],
+        "{text}"
+    );
+    assert!(text.contains("value=\"description\""), "{text}");
+    // The sets that were there have the ids that they had.
+    for id in ["id=\"2031137604\"", "id=\"1282623979\""] {
+        assert!(plain.contains(id) && text.contains(id), "{text}");
+    }
 }
