@@ -58,16 +58,14 @@ impl Terms {
         )
     }
 
-    /// Checks the rate of media that is complete: so many bytes in so many nanoseconds. What is shorter than a
-    /// second says little, and passes.
+    /// Checks the rate of media: so many bytes in so many nanoseconds. What is shorter than a second may have as many
+    /// bytes as a second: a key frame says little of the rate.
     ///
     /// # Errors
     /// [`Error::OverTerms`].
     pub fn check_rate(&self, bytes: u64, nanos: i64) -> Result<(), Error> {
-        if nanos < MIN_MEASURED_NANOS {
-            return Ok(());
-        }
-        let rate = u128::from(bytes) * 8_000_000_000 / u128::from(nanos.unsigned_abs());
+        let nanos = nanos.max(MIN_MEASURED_NANOS).unsigned_abs();
+        let rate = u128::from(bytes) * 8_000_000_000 / u128::from(nanos);
         let rate = u64::try_from(rate).unwrap_or(u64::MAX);
         bound("the segment's bitrate", rate, self.max_bitrate, "max_bitrate")
     }

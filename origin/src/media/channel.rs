@@ -222,6 +222,14 @@ impl Channel {
             return done;
         };
         state.hear(push, segment, segment.slate, now);
+        // Of an encoder that brought too much nothing is shown before it can be told that it does so no more.
+        let is_doubtful = state
+            .sources
+            .get(&push.source)
+            .is_some_and(|source| source.excessive);
+        if is_doubtful && segment.span() < PROBATION_NANOS {
+            return done;
+        }
         let is_on_air = self.is_on_air(track, push, segment, now);
         let Some(state) = self.tracks.get_mut(track) else {
             return done;
@@ -263,6 +271,11 @@ impl Channel {
         self.recall_standby(track, now, &mut done);
         let state = self.tracks.entry(track.to_owned()).or_default();
         state.hear(push, &segment, segment.slate || !segment.whole, now);
+        if segment.whole
+            && let Some(source) = state.source_state(&push.source)
+        {
+            source.excessive = false;
+        }
         let is_on_air = self.is_on_air(track, push, &segment, now);
         let state = self.tracks.entry(track.to_owned()).or_default();
         if let Some(tail) = state.tail.as_mut().filter(|_| is_on_air) {
@@ -319,6 +332,28 @@ impl Channel {
         } else {
             Verdict::Dropped
         });
+        done
+    }
+
+    /// Takes note that a push brings more than it may. What viewers were shown of its segment stays, for nothing that
+    /// was shown is taken back; no more of it is kept. The segments that follow of this encoder are on air once they
+    /// have come for a second, until one was within bounds to its end.
+    pub fn refuse(&mut self, track: &str, push: &Push, now: UnixMillis) -> Committed {
+        let mut done = Committed::default();
+        let Some(state) = self.tracks.get_mut(track) else {
+            return done;
+        };
+        if let Some(source) = state.source_state(&push.source) {
+            source.excessive = true;
+            source.faulty = true;
+        }
+        let led = state.tail.as_mut().filter(|tail| tail.lead == Some(push.id));
+        let Some(tail) = led else { return done };
+        let is_complete = tail.break_off(now);
+        state.follow_tail();
+        if is_complete {
+            self.finish(track, now, &mut done);
+        }
         done
     }
 
@@ -686,6 +721,8 @@ fn frame_rate(track: &Track) -> Option<(u64, u64)> {
     (per / a <= 1001).then_some((rate / a, per / a))
 }
 
+/// For so long a segment of an encoder that brought too much comes in unseen: its rate is known then.
+const PROBATION_NANOS: i64 = 1_000_000_000;
 /// After the end of a channel its other tracks' last segments may still be under way.
 const LAST_WORDS_MS: i64 = 10_000;
 const MAX_PENDING: usize = 64;

@@ -87,7 +87,12 @@ impl Channel {
                     && (agrees == Some(false) || ahead && agrees.is_none())
             };
         if !restarted {
-            if segment.start < last.end && segment.start.abs_diff(last.end) > segment.duration / 8 {
+            // A little before the end of the last one is rounding, but a name that was given stays with its bytes.
+            if segment.start < last.end
+                && (segment.start <= last.start
+                    || is_known
+                    || segment.start.abs_diff(last.end) > segment.duration / 8)
+            {
                 return Placing::Duplicate;
             }
             // Another track opened an epoch on the same clock: follow it from its first segment on.

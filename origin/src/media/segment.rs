@@ -279,6 +279,8 @@ pub enum BadChunk {
     Empty,
     /// The segment would last longer than any segment does.
     TooLong,
+    /// The segment would have more chunks than any segment has.
+    TooMany,
 }
 
 impl BadChunk {
@@ -290,6 +292,7 @@ impl BadChunk {
             Self::ForeignTrack => "its track_ID is not the one of the init segment",
             Self::Empty => "its samples last no time",
             Self::TooLong => "the segment would last longer than a minute",
+            Self::TooMany => "the segment would have more than 8192 chunks: make them longer",
         }
     }
 }
@@ -346,6 +349,9 @@ impl OpenSegment {
         let total = (fragment.decode_time - self.start).saturating_add(duration);
         if total / u64::from(self.init.timescale) > MAX_SEGMENT_S {
             return Err(BadChunk::TooLong);
+        }
+        if self.spans.len() >= MAX_CHUNKS {
+            return Err(BadChunk::TooMany);
         }
         let length = chunk.bytes.len() as u64;
         let independent = fragment.starts_with_sync(self.init.default_flags);
@@ -503,5 +509,8 @@ impl ClosedSegment {
 
 /// Seconds that one segment may last.
 const MAX_SEGMENT_S: u64 = 60;
+/// Chunks of one segment: a minute of single frames at 120 a second is fewer. All that came are looked at with each
+/// that comes.
+const MAX_CHUNKS: usize = 8_192;
 /// Seconds that may be missing between two chunks of one segment.
 const MAX_HOLE_S: u64 = 10;

@@ -59,6 +59,8 @@ pub(super) struct SourceState {
     pub(super) heard: UnixMillis,
     /// Its newest segment was filler (`slat`), or broke off.
     pub(super) faulty: bool,
+    /// Its newest segment was more than it may bring.
+    pub(super) excessive: bool,
 }
 
 /// Where a track's newest segment stands.

@@ -388,8 +388,16 @@ impl Origin {
                 coming.abandon(&mut steps);
                 break Err(error);
             }
-            // What is too much is not kept, not even as far as it came.
-            is_over?;
+            // Of what is too much nothing is kept beyond what viewers were shown.
+            if let Err(error) = is_over {
+                if let Some(cell) = &cell {
+                    let now = self.0.clock.now();
+                    let done = cell.change(|channel| channel.refuse(track, push, now));
+                    // The store's failure is logged where it happens.
+                    let _ = self.store_committed(channel, track, done).await;
+                }
+                return Err(error);
+            }
             if let (Some(cell), Some(open)) = (&cell, coming.grown()) {
                 let (so_far, now) = (open.so_far(), self.0.clock.now());
                 let done = cell.change(|channel| channel.advance(track, push, &so_far, now));
