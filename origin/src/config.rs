@@ -26,6 +26,9 @@ pub struct Config {
     /// Seconds for which a segment can still be fetched after it left the window; never less than the last list that
     /// named it lasts. Default 120.
     pub retention_s: u32,
+    /// Seconds without media after which a channel has ended, as if its encoder had said so: at least 10. Default 0:
+    /// it goes on, and is forgotten after a day.
+    pub end_after_silence_s: u32,
     /// Nominal segment duration in milliseconds, 100 to 60000. Default 0: found from the first segments.
     pub segment_duration_ms: u32,
     /// `EXT-X-TARGETDURATION` in seconds. Default 0: the nominal duration with 20 % headroom, rounded, or
@@ -103,6 +106,7 @@ impl Default for Config {
             data: PathBuf::from("selvedge-data"),
             window_s: 60,
             retention_s: 120,
+            end_after_silence_s: 0,
             segment_duration_ms: 0,
             target_duration_s: 0,
             low_latency: true,
@@ -157,6 +161,12 @@ impl Config {
         if self.window_s > MAX_WINDOW_S {
             return refuse("window_s", "must be at most 21600: six hours");
         }
+        if (1..MIN_SILENCE_S).contains(&self.end_after_silence_s) {
+            return refuse(
+                "end_after_silence_s",
+                "must be at least 10, or 0 for never: encoders that start again are silent for seconds",
+            );
+        }
         if self.segment_duration_ms != 0 && !SEGMENT_MS.contains(&self.segment_duration_ms) {
             return refuse(
                 "segment_duration_ms",
@@ -196,6 +206,7 @@ impl Config {
 }
 
 const MAX_WINDOW_S: u32 = 21_600;
+const MIN_SILENCE_S: u32 = 10;
 const PART_MS: std::ops::RangeInclusive<u32> = 100..=10_000;
 const SEGMENT_MS: std::ops::RangeInclusive<u32> = 100..=60_000;
 
@@ -222,6 +233,19 @@ mod tests {
             short,
             "configuration: `window_s` must be at least 10: players buffer three segments"
         );
+    }
+
+    #[test]
+    fn a_silence_that_a_restart_of_the_encoder_takes_ends_no_channel() {
+        let check = |end_after_silence_s| {
+            let config = Config {
+                end_after_silence_s,
+                ..Config::default()
+            };
+            config.check().map_err(|error| error.to_string())
+        };
+        assert!(check(0).is_ok() && check(10).is_ok());
+        assert!(check(9).unwrap_err().contains("`end_after_silence_s`"));
     }
 
     #[test]

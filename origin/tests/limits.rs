@@ -1,4 +1,4 @@
-//! What is more, longer or later than a channel bears, and what stays of it.
+//! What is too much of a channel or too late for it, and how one ends whose encoder does not say so.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops here")]
 
@@ -7,9 +7,12 @@ mod support;
 use axum::body::{Body, Bytes};
 use axum::http::{Request, StatusCode};
 use selvedge_origin::admit::Table;
+use selvedge_origin::time::UnixMillis;
+use serde_json::Value;
 use support::*;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
+use tower::ServiceExt as _;
 
 /// A push that is under way: what is sent here is taken before the call returns.
 struct Push {
@@ -27,7 +30,7 @@ impl Push {
         let request = Request::put(path).body(Body::from_stream(body)).unwrap();
         let router = world.origin.router();
         let response = tokio::spawn(async move {
-            let response = tower::ServiceExt::oneshot(router, request).await.unwrap();
+            let response = router.oneshot(request).await.unwrap();
             response.status()
         });
         Self { send, response }
@@ -89,7 +92,10 @@ async fn an_encoder_that_brings_too_much_is_not_on_air_until_it_does_so_no_more(
     let (status, _, body) = world.get(&path, &[]).await;
     assert_eq!((status, body == kept), (StatusCode::OK, true));
     let text = world.text(PLAYLIST).await;
-    assert!(text.contains(&format!("#EXTINF:0.320000,\n0-{}.m4s", slot * VIDEO_SEGMENT)), "{text}");
+    assert!(
+        text.contains(&format!("#EXTINF:0.320000,\n0-{}.m4s", slot * VIDEO_SEGMENT)),
+        "{text}"
+    );
     // The next one is not shown before its rate is known.
     let slot = slot + 1;
     let push = Push::begin(&world, &ingest(slot));
@@ -151,7 +157,12 @@ async fn a_segment_that_was_listed_short_is_not_listed_again_when_it_comes_whole
     assert_eq!(text.matches(name.as_str()).count(), 1, "{text}");
     // And the channel goes on.
     world.slot("demo", slot + 1).await;
-    assert!(world.text(PLAYLIST).await.contains(&format!("0-{}.m4s", (slot + 1) * VIDEO_SEGMENT)));
+    assert!(
+        world
+            .text(PLAYLIST)
+            .await
+            .contains(&format!("0-{}.m4s", (slot + 1) * VIDEO_SEGMENT))
+    );
 }
 
 #[tokio::test]
@@ -173,4 +184,150 @@ async fn a_segment_has_8192_chunks_at_most() {
     assert!(text.contains("more than 8192 chunks"), "{text}");
     world.must_put("/ingest/other/video/init.mp4", init(sketch)).await;
     world.must_put("/ingest/other/video/1.m4s", of(8_192)).await;
+}
+
+async fn on_air(change: impl FnOnce(&mut selvedge_origin::Config)) -> World {
+    let world = World::with(change).await;
+    world.begin("demo").await;
+    for slot in FIRST..FIRST + 3 {
+        world.slot("demo", slot).await;
+    }
+    world.origin.sweep().await;
+    world
+}
+
+async fn has_ended(world: &World) -> bool {
+    world.text(PLAYLIST).await.ends_with("#EXT-X-ENDLIST\n")
+}
+
+#[tokio::test]
+async fn a_silence_ends_a_channel_where_the_configuration_says_how_long() {
+    let world = on_air(|config| config.end_after_silence_s = 30).await;
+    world.clock.advance(29_000);
+    world.origin.sweep().await;
+    assert!(!has_ended(&world).await);
+    world.clock.advance(1_000);
+    world.origin.sweep().await;
+    assert!(has_ended(&world).await);
+    // What comes afterwards goes on.
+    world.slot("demo", FIRST + 20).await;
+    assert!(!has_ended(&world).await);
+
+    let patient = on_air(|_| {}).await;
+    patient.clock.advance(3_600_000);
+    patient.origin.sweep().await;
+    assert!(!has_ended(&patient).await);
+}
+
+#[tokio::test]
+async fn an_origin_that_was_away_waits_for_encoders_as_long_as_ever() {
+    let mut world = on_air(|config| config.end_after_silence_s = 30).await;
+    world.origin.save().await.unwrap();
+    world.clock.advance(45_000);
+    world.restart().await;
+    world.origin.sweep().await;
+    world.clock.advance(29_000);
+    world.origin.sweep().await;
+    assert!(!has_ended(&world).await);
+    world.clock.advance(1_000);
+    world.origin.sweep().await;
+    assert!(has_ended(&world).await);
+}
+
+#[tokio::test]
+async fn a_channel_whose_encoder_died_makes_room_after_a_day() {
+    let world = on_air(|config| config.limits.channels = 1).await;
+    world.clock.advance(86_399_000);
+    world.origin.sweep().await;
+    let (status, _) = world.put("/ingest/next/video/init.mp4", init(VIDEO)).await;
+    assert_eq!(status, StatusCode::TOO_MANY_REQUESTS);
+    world.clock.advance(1_000);
+    world.origin.sweep().await;
+    world.must_put("/ingest/next/video/init.mp4", init(VIDEO)).await;
+    assert!(!world.folder.path().join("demo/channel.json").exists());
+}
+
+async fn state(world: &World) -> (String, bool) {
+    let channels: Value = serde_json::from_str(&world.text("/channels").await).unwrap();
+    let metrics = world.text("/metrics").await;
+    let is_live = metrics.contains("\nselvedge_channel_live{channel=\"demo\"} 1\n");
+    let state = channels[0]["state"].as_str().unwrap();
+    let counted = format!("\nselvedge_channels{{state=\"{state}\"}} 1\n");
+    assert!(metrics.contains(&counted), "{metrics}");
+    (state.to_owned(), is_live)
+}
+
+#[tokio::test]
+async fn a_channel_is_live_while_its_media_comes_and_stalled_when_it_does_not() {
+    let world = on_air(|_| {}).await;
+    assert_eq!(state(&world).await, ("live".to_owned(), true));
+    // Three times the target duration of two seconds.
+    world.clock.advance(6_000);
+    assert_eq!(state(&world).await.0, "live");
+    world.clock.advance(1);
+    assert_eq!(state(&world).await, ("stalled".to_owned(), false));
+    world.slot("demo", FIRST + 6).await;
+    assert_eq!(state(&world).await.0, "live");
+    world
+        .must_put("/ingest/demo/x.mpd", "<MPD type=\"static\"/>")
+        .await;
+    world.clock.set(UnixMillis(NOON + 3_600_000));
+    assert_eq!(state(&world).await, ("ended".to_owned(), false));
+}
+
+async fn delete(router: axum::Router, channel: &str) -> StatusCode {
+    let request = Request::delete(format!("/channels/{channel}")).body(Body::empty());
+    router.oneshot(request.unwrap()).await.unwrap().status()
+}
+
+#[tokio::test]
+async fn operators_delete_a_channel_where_they_alone_come() {
+    let world = on_air(|_| {}).await;
+    // Where viewers and encoders come too, nobody does.
+    let status = delete(world.origin.router(), "demo").await;
+    assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(
+        delete(world.origin.admin_router(), "none").await,
+        StatusCode::NOT_FOUND
+    );
+
+    let folder = world.folder.path().join("demo");
+    world.origin.save().await.unwrap();
+    assert!(folder.join("channel.json").exists());
+    let push = Push::begin(&world, &format!("/ingest/demo/video/{}.m4s", FIRST + 3));
+    let time = (FIRST + 3) * VIDEO_SEGMENT;
+    push.send(chunk(time, 8, true)).await;
+    let mut waiting = world.origin.watch("demo").unwrap();
+    assert_eq!(
+        delete(world.origin.admin_router(), "demo").await,
+        StatusCode::NO_CONTENT
+    );
+    // Who waits for it learns of the end; who pushes is refused, and leaves nothing behind.
+    assert!(waiting.borrow_and_update().ended);
+    push.send(chunk(time + 28_800, 8, false)).await;
+    assert_eq!(push.end().await, StatusCode::NOT_FOUND);
+    world.origin.sweep().await;
+    world.origin.save().await.unwrap();
+    let left = |folder: &std::path::Path| {
+        let files = std::fs::read_dir(folder).into_iter().flatten();
+        files
+            .filter(|file| file.as_ref().unwrap().path().is_file())
+            .count()
+    };
+    assert_eq!(
+        (
+            left(&folder),
+            left(&folder.join("video")),
+            left(&folder.join("audio"))
+        ),
+        (0, 0, 0)
+    );
+    assert_eq!(world.text("/channels").await, "[]");
+    assert_eq!(world.get(PLAYLIST, &[]).await.0, StatusCode::NOT_FOUND);
+    // It may begin anew.
+    world.begin("demo").await;
+    for slot in FIRST + 4..FIRST + 6 {
+        world.slot("demo", slot).await;
+    }
+    assert!(world.text(PLAYLIST).await.contains("#EXTINF"));
 }

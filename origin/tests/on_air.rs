@@ -15,6 +15,7 @@ use support::{AUDIO, AUDIO_SEGMENT, FIRST, NOON, Sketch, VIDEO, VIDEO_SEGMENT, c
 const SETTINGS: Settings = Settings {
     window_s: 60,
     retention_ms: 60_000,
+    end_after_silence_s: 0,
     nominal: 0,
     target_duration_s: 0,
     low_latency: true,

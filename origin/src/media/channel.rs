@@ -22,6 +22,8 @@ pub struct Settings {
     pub window_s: u32,
     /// Milliseconds for which an object stays after it left the window.
     pub retention_ms: i64,
+    /// Seconds without media after which the channel has ended; 0 for never.
+    pub end_after_silence_s: u32,
     /// Nominal segment duration in nanoseconds; 0 to find it.
     pub nominal: i64,
     /// Target duration in seconds; 0 to find it.
@@ -115,6 +117,8 @@ pub struct Channel {
     pub(super) events: Events,
     /// When media came again after a silence as long as the window.
     pub(super) resumed: UnixMillis,
+    /// Since when this process has kept the channel: it cannot tell what came before.
+    pub(super) kept_since: Option<UnixMillis>,
 }
 
 impl Channel {
@@ -132,6 +136,7 @@ impl Channel {
             began: None,
             events: Events::default(),
             resumed: UnixMillis(0),
+            kept_since: None,
         }
     }
 
@@ -387,10 +392,12 @@ impl Channel {
         self.prune_epochs();
         // The sender said goodbye on some tracks, and the others died before they could.
         let silence = now.0.saturating_sub(self.updated.0);
-        if self.ended.is_none()
-            && self.tracks.values().any(|track| track.is_listed() && track.ended)
-            && silence > self.settings.window(self.grid) / 1_000_000
-        {
+        let is_abandoned = self.tracks.values().any(|track| track.is_listed() && track.ended)
+            && silence > self.settings.window(self.grid) / 1_000_000;
+        self.kept_since.get_or_insert(now);
+        let bound = i64::from(self.settings.end_after_silence_s) * 1_000;
+        let is_silent = bound > 0 && self.updated.0 != 0 && self.silence(now) >= bound;
+        if self.ended.is_none() && (is_abandoned || is_silent) {
             swept.write.extend(self.end(None, now).write);
             is_changed = true;
         }
@@ -430,8 +437,14 @@ impl Channel {
         swept
     }
 
+    /// Milliseconds for which this process has known the channel to be silent.
+    fn silence(&self, now: UnixMillis) -> i64 {
+        let kept_since = self.kept_since.unwrap_or(now);
+        now.0.saturating_sub(self.updated.0.max(kept_since.0))
+    }
+
     /// Whether nobody can want the channel any more: it has ended, and its window and retention are past; or
-    /// no media ever came.
+    /// no media ever came, or none for a day.
     pub fn is_over(&self, now: UnixMillis) -> bool {
         let patience = self.settings.window(self.grid) / 1_000_000;
         let had_media = |track: &Track| {
@@ -446,9 +459,9 @@ impl Channel {
         } else {
             Some(self.began.unwrap_or_default().0)
         };
-        since.is_some_and(|since| {
-            now.0.saturating_sub(since) >= patience.saturating_add(self.settings.retention(self.grid))
-        })
+        let patience = patience.saturating_add(self.settings.retention(self.grid));
+        since.is_some_and(|since| now.0.saturating_sub(since) >= patience)
+            || self.silence(now) >= patience.max(DAY_MS)
     }
 
     /// The channel at this moment.
@@ -723,6 +736,8 @@ fn frame_rate(track: &Track) -> Option<(u64, u64)> {
 
 /// For so long a segment of an encoder that brought too much comes in unseen: its rate is known then.
 const PROBATION_NANOS: i64 = 1_000_000_000;
+/// A channel that was silent for so long is forgotten.
+const DAY_MS: i64 = 86_400_000;
 /// After the end of a channel its other tracks' last segments may still be under way.
 const LAST_WORDS_MS: i64 = 10_000;
 const MAX_PENDING: usize = 64;

@@ -76,6 +76,7 @@ impl Channel {
             updated: record.updated,
             began: record.began,
             resumed: UnixMillis(0),
+            kept_since: None,
             events: Events::default(),
         }
     }

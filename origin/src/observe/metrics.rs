@@ -25,7 +25,7 @@ pub(crate) fn metrics(observed: &Observed, channels: &[Shown<'_>], pushes: usize
     );
     requests(&mut text, observed);
     ingest(&mut text, observed, pushes);
-    of_channels(&mut text, channels);
+    of_channels(&mut text, channels, now);
     of_tracks(&mut text, channels, now);
     text.into_text()
 }
@@ -108,20 +108,20 @@ fn ingest(text: &mut Exposition, observed: &Observed, pushes: usize) {
     }
 }
 
-fn of_channels(text: &mut Exposition, channels: &[Shown<'_>]) {
+fn of_channels(text: &mut Exposition, channels: &[Shown<'_>], now: UnixMillis) {
     let name = "selvedge_channels";
     text.family(name, Kind::Gauge, "Channels, by state.");
-    for wanted in ["starting", "live", "ended"] {
+    for wanted in ["starting", "live", "stalled", "ended"] {
         let count = channels
             .iter()
-            .filter(|shown| state(shown.snapshot) == wanted)
+            .filter(|shown| state(shown.snapshot, now) == wanted)
             .count();
         text.sample(name, &[("state", wanted)], count);
     }
     let name = "selvedge_channel_live";
-    text.family(name, Kind::Gauge, "Whether the channel is on air: 1, or 0.");
+    text.family(name, Kind::Gauge, "Whether media of the channel comes: 1, or 0.");
     for Shown { snapshot, .. } in channels {
-        let live = u8::from(state(snapshot) == "live");
+        let live = u8::from(state(snapshot, now) == "live");
         text.sample(name, &[("channel", &snapshot.channel)], live);
     }
     let name = "selvedge_channel_discontinuities_total";

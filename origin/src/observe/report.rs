@@ -11,7 +11,7 @@ pub(crate) fn summary(shown: &Shown<'_>, now: UnixMillis) -> Value {
     let Shown { snapshot, blocked } = shown;
     json!({
         "channel": snapshot.channel,
-        "state": state(snapshot),
+        "state": state(snapshot, now),
         "began_ms": snapshot.began,
         "updated_ms": snapshot.updated,
         "blocked_players": blocked,
@@ -48,7 +48,11 @@ pub(crate) fn detail(shown: &Shown<'_>, problems: &[Problem], now: UnixMillis) -
     value
 }
 
-pub(super) fn state(snapshot: &Snapshot) -> &'static str {
+/// What a channel is doing. It is stalled when nothing has come for three target durations, by the origin's clock.
+pub(super) fn state(snapshot: &Snapshot, now: UnixMillis) -> &'static str {
+    let target_s = snapshot
+        .grid
+        .map_or(DEFAULT_TARGET_S, |grid| grid.target_duration_s);
     if snapshot.ended {
         "ended"
     } else if snapshot
@@ -57,6 +61,8 @@ pub(super) fn state(snapshot: &Snapshot) -> &'static str {
         .all(|track| track.entries.is_empty() && track.open.is_none())
     {
         "starting"
+    } else if now.0.saturating_sub(snapshot.updated.0) > i64::from(target_s) * 3_000 {
+        "stalled"
     } else {
         "live"
     }
@@ -112,3 +118,6 @@ pub(super) fn live_edge(snapshot: &Snapshot, view: &TrackView) -> Option<UnixMil
     });
     listed.max(coming).map(|nanos| UnixMillis(0).plus_nanos(nanos))
 }
+
+/// The target duration of a channel that has none yet.
+const DEFAULT_TARGET_S: u32 = 10;

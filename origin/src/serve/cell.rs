@@ -34,6 +34,8 @@ pub(super) struct Cell {
     texts: Mutex<HashMap<String, Arc<Document>>>,
     /// Changed since it was last saved.
     pub(super) dirty: AtomicBool,
+    /// Deleted: nothing may come into it any more.
+    pub(super) gone: AtomicBool,
 }
 
 /// What the viewers of one track wait at. Apart, because a chunk that is no whole part yet concerns only those
@@ -142,6 +144,7 @@ impl Cell {
             manifests: Manifests::new(origin),
             texts: Mutex::default(),
             dirty: AtomicBool::new(false),
+            gone: AtomicBool::new(false),
         };
         cell.publish(snapshot);
         cell

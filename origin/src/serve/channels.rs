@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
+use axum::routing::{delete, get};
 use axum::{Router, http::StatusCode};
 use serde_json::{Value, json};
 
@@ -23,6 +23,16 @@ pub(super) fn routes() -> Router<Origin> {
             "/openapi.json",
             get(async || text(OPENAPI.to_owned(), "application/json")),
         )
+}
+
+/// The routes of this module that change something: for those alone who reach the operators' own address.
+pub(super) fn changes() -> Router<Origin> {
+    Router::new().route("/channels/{channel}", delete(forget))
+}
+
+async fn forget(State(origin): State<Origin>, Named(name): Named<String>) -> Result<StatusCode, Error> {
+    origin.forget(&name).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// All channels with their blocked players, by name.

@@ -122,7 +122,7 @@ impl Origin {
 
     /// The routes for operators alone: metrics, probes and channels.
     pub fn admin_router(&self) -> Router {
-        self.finish(channels::routes())
+        self.finish(channels::routes().merge(channels::changes()))
     }
 
     fn media_routes(&self) -> Router<Self> {
@@ -331,6 +331,34 @@ impl Origin {
         }
     }
 
+    /// Ends a channel and forgets it, with all that the store has of it. Pushes that are under way are refused with
+    /// what comes next of them; one that brings an init segment begins the channel anew.
+    ///
+    /// # Errors
+    /// [`Error::UnknownChannel`]; [`Error::Store`] when not all of it could be deleted.
+    pub async fn forget(&self, channel: &str) -> Result<(), Error> {
+        let _alone = self.0.retiring.write().await;
+        let cell = {
+            let mut channels = self.0.channels.write().unwrap_or_else(PoisonError::into_inner);
+            channels.remove(channel)
+        };
+        let cell = cell.ok_or_else(|| Error::UnknownChannel {
+            channel: channel.to_owned(),
+        })?;
+        cell.gone.store(true, Ordering::Release);
+        // Whoever waits for more of it learns that there is none.
+        cell.change(|state| state.end(None, self.0.clock.now()));
+        // Those who hold it may be about to write: most let go at once, a push with its next bytes.
+        for _ in 0..LET_GO_ROUNDS {
+            if Arc::strong_count(&cell) == 1 {
+                break;
+            }
+            tokio::time::sleep(LET_GO_ROUND).await;
+        }
+        tracing::info!(channel, reason = "end", "channel is deleted");
+        self.0.store.remove(channel).await
+    }
+
     /// The channel as its documents show it, now and at every change.
     pub fn watch(&self, channel: &str) -> Option<watch::Receiver<Arc<Snapshot>>> {
         self.cell(channel).ok().map(|cell| cell.watch())
@@ -446,6 +474,7 @@ fn settings(config: &Config) -> Settings {
     Settings {
         window_s: config.window_s,
         retention_ms: i64::from(config.retention_s) * 1_000,
+        end_after_silence_s: config.end_after_silence_s,
         nominal: i64::from(config.segment_duration_ms) * 1_000_000,
         target_duration_s: config.target_duration_s,
         low_latency: config.low_latency,
@@ -453,3 +482,7 @@ fn settings(config: &Config) -> Settings {
         window_bytes: config.limits.window_bytes,
     }
 }
+
+/// For how long a deletion waits until nobody holds the channel any more.
+const LET_GO_ROUNDS: u32 = 100;
+const LET_GO_ROUND: Duration = Duration::from_millis(20);

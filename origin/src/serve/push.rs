@@ -403,7 +403,16 @@ impl Origin {
                 let done = cell.change(|channel| channel.advance(track, push, &so_far, now));
                 stored = stored.and(self.store_committed(channel, track, done).await);
             }
-            match self.next(body, coming.received()).await {
+            let more = self.next(body, coming.received()).await;
+            if cell
+                .as_ref()
+                .is_some_and(|cell| cell.gone.load(Ordering::Acquire))
+            {
+                return Err(Error::UnknownChannel {
+                    channel: channel.to_owned(),
+                });
+            }
+            match more {
                 Ok(bytes) => next = bytes,
                 Err(error) => {
                     coming.abandon(&mut steps);
