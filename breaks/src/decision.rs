@@ -8,8 +8,8 @@ use crate::{document::Version, key::BreakId, structure::Structure, time::Micros}
 
 /// What is played in a break, for one cohort: `/decisions/<channel>/<break>/<cohort>`.
 ///
-/// It fills the slots of the break in order, and slate fills what no ad does. A writer that finds it does not fit the
-/// break ([`Decision::misfit`]) plays slate in the slots concerned: never other numbers.
+/// It fills the slots of the break in order, and slate fills what no ad does. A writer that finds that it does not fit the
+/// break plays slate in the slots concerned: never other numbers.
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[cfg_attr(test, schemars(extend("$id" = "urn:selvedge:schema:decision:1")))]
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -256,5 +256,98 @@ impl From<(Micros, u64)> for Part {
 impl From<Part> for (Micros, u64) {
     fn from(part: Part) -> Self {
         (part.duration, part.bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        key::Key,
+        structure::{After, Slot},
+        time::UnixMicros,
+    };
+
+    const POD: &str = r#"{
+        "version": 1,
+        "break": "news-1767297616000-si:7",
+        "cohort": "all",
+        "ads": [{
+            "creative": "acme-30",
+            "duration_us": 4000000,
+            "renditions": {
+                "v1080": {
+                    "init": "/ads/acme-30/v1080/init.mp4",
+                    "segments": [
+                        [2000000, "/ads/acme-30/v1080/0.m4s", [[1000000, 700], [1000000, 300]]],
+                        [2000000, "https://ads.example/acme-30/v1080/1.m4s"]
+                    ]
+                }
+            }
+        }]
+    }"#;
+
+    #[test]
+    fn a_decision_is_written_as_it_was_read() {
+        let decision = Decision::read(POD.as_bytes()).unwrap();
+        let id = BreakId::new("news", UnixMicros(1_767_297_616_000_000), &Key::Insert(7));
+        assert_eq!(decision.break_id, id);
+        let before: serde_json::Value = serde_json::from_str(POD).unwrap();
+        assert_eq!(serde_json::to_value(&decision).unwrap(), before);
+    }
+
+    #[test]
+    fn parts_lie_one_behind_another() {
+        let decision = Decision::read(POD.as_bytes()).unwrap();
+        let parts: Vec<_> = decision.ads[0].renditions["v1080"].segments[0].placed().collect();
+        let places: Vec<_> = parts
+            .iter()
+            .map(|part| (part.offset, part.bytes, part.end.0))
+            .collect();
+        assert_eq!(places, [(0, 700, 1_000_000), (700, 300, 2_000_000)]);
+    }
+
+    #[test]
+    fn what_would_break_a_playlist_is_a_fault_with_its_place() {
+        let broken = POD
+            .replace("/ads/acme-30/v1080/init.mp4", "javascript:alert(1)")
+            .replace("/ads/acme-30/v1080/0.m4s", "/a\\nb")
+            .replace("[1000000, 300]", "[900000, 300]");
+        let faults = Decision::read(broken.as_bytes()).unwrap_err();
+        let places: Vec<_> = faults.iter().map(|fault| fault.place.as_str()).collect();
+        assert_eq!(
+            places,
+            [
+                "/ads/0/renditions/v1080/init",
+                "/ads/0/renditions/v1080/segments/0/1",
+                "/ads/0/renditions/v1080/segments/0/2",
+            ]
+        );
+        let typo = POD.replace("\"cohort\"", "\"cohorts\"");
+        assert!(Decision::read(typo.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn a_pod_that_is_not_that_of_the_slots_is_told_apart() {
+        let decision = Decision::read(POD.as_bytes()).unwrap();
+        let of = |seconds: &[i64]| Structure {
+            slots: seconds
+                .iter()
+                .filter_map(|length| Slot::cut(Micros::from_seconds(*length), Micros::from_seconds(2)))
+                .collect(),
+            after: After::Wait,
+            tolerance: Micros::ZERO,
+        };
+        assert_eq!(decision.misfit(&of(&[4])), None);
+        assert_eq!(
+            decision.misfit(&of(&[4, 4])),
+            Some(Misfit::Slots { ads: 1, slots: 2 })
+        );
+        let wrong = Misfit::Segments {
+            ad: 0,
+            found: 2,
+            wanted: 3,
+        };
+        assert_eq!(decision.misfit(&of(&[6])), Some(wrong));
     }
 }

@@ -1,5 +1,7 @@
 //! What all documents have in common: a version, and faults with their place.
 
+pub(crate) mod node;
+
 use core::fmt;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -68,7 +70,7 @@ impl Faults {
         }
     }
 
-    pub(crate) fn one(place: impl Into<String>, what: impl Into<String>) -> Self {
+    fn one(place: impl Into<String>, what: impl Into<String>) -> Self {
         let mut faults = Self::default();
         faults.tell(place, what);
         faults
@@ -97,6 +99,11 @@ impl fmt::Display for Faults {
 }
 
 impl core::error::Error for Faults {}
+
+/// A fault of a document as a whole.
+pub(crate) fn one_fault(what: impl Into<String>) -> Faults {
+    Faults::one("", what)
+}
 
 /// Reads a document that a program wrote: its first fault is enough.
 pub(crate) fn parse<T: DeserializeOwned>(json: &[u8]) -> Result<T, Faults> {

@@ -8,9 +8,13 @@
 //! |---|---|
 //! | splice information sections, read and written | [`scte35`] |
 //! | what a section says of breaks | [`Signal`], by the operator's [`Openers`] |
+//! | markers of breaks in HLS playlists | [`hls`] |
+//! | what all of them ask for | [`Cue`] |
+//! | what becomes of it | [`Log`], by the operator's [`Policy`] |
 //! | a break's slots: number, lengths, what follows them | [`Structure`] |
 //! | a break as an edge needs it, and its place in a playlist | [`Airing`], [`Anchor`], [`Sums`] |
 //! | the lines of a playlist that carry it | [`Slice`] |
+//! | what ad operations rule | [`Rules`] |
 //! | the pod of a break and a cohort | [`Decision`] |
 //!
 //! Times of the programme are [`UnixMicros`], lengths [`Micros`].
@@ -31,7 +35,13 @@ mod attributes;
 mod cue;
 pub mod decision;
 pub mod document;
+pub mod hls;
 mod key;
+mod layout;
+pub mod log;
+pub mod rules;
+#[cfg(test)]
+mod schema;
 pub mod scte35;
 pub mod signal;
 pub mod slice;
@@ -42,6 +52,9 @@ pub use airing::{Airing, Anchor, Return, Sums};
 pub use cue::{Ask, Cue, When};
 pub use decision::Decision;
 pub use key::{BreakId, Key, Name, NoKey};
+pub use layout::Layout;
+pub use log::{Log, Policy};
+pub use rules::Rules;
 pub use signal::{Clock, Openers, Signal};
 pub use slice::Slice;
 pub use structure::{After, MAX_LENGTH, MAX_SEGMENTS, MAX_SLOTS, MIN_SEGMENT, Place, Shape, Slot, Structure};

@@ -1,0 +1,59 @@
+//! What an operator decides of a channel's breaks.
+
+use super::Break;
+use crate::{
+    layout::Layout,
+    structure::MAX_LENGTH,
+    time::{Micros, UnixMicros},
+};
+
+/// What an operator decides of a channel's breaks.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Policy {
+    /// How long a break is whose begin does not say.
+    pub default_length: Micros,
+    /// Shorter breaks are not made.
+    pub min_length: Micros,
+    /// Longer breaks end then.
+    pub max_length: Micros,
+    /// For how long a break goes on that neither ends by itself nor is ended, once its plan is over.
+    pub max_overrun: Micros,
+    /// A break that is to begin so long before the edge, or less, begins at the edge: at most one segment, lest viewers
+    /// see the begin of what is replaced. Zero, and it is void.
+    pub max_late: Micros,
+    /// How much earlier than at its begin a break must be known. Zero where the knowledge is in the playlist itself.
+    pub lead: Micros,
+    /// A break whose length is known ends by itself, whatever its begin says.
+    pub returns_on_plan: bool,
+    /// A break may end before its plan is over.
+    pub early_return: bool,
+    /// The end of a programme or a network ends the break that is on air.
+    pub ends_with_programme: bool,
+    /// How breaks are laid out.
+    pub layout: Layout,
+}
+
+impl Policy {
+    /// When a break ends that is asked to end at `end`.
+    pub(super) fn allowed_end(&self, one: &Break, end: UnixMicros) -> UnixMicros {
+        let end = end.min(one.out.plus(self.max_length)).max(one.out);
+        if self.early_return { end } else { end.max(one.due) }
+    }
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            default_length: Micros::from_seconds(120),
+            min_length: Micros::ZERO,
+            max_length: MAX_LENGTH,
+            max_overrun: Micros::from_seconds(120),
+            max_late: Micros::from_seconds(2),
+            lead: Micros::ZERO,
+            returns_on_plan: false,
+            early_return: true,
+            ends_with_programme: false,
+            layout: Layout::default(),
+        }
+    }
+}
