@@ -292,19 +292,23 @@ impl Log {
         let found = (0..self.breaks.len())
             .rev()
             .find(|at| self.may_end(*at, key, told, policy));
-        let live = found.and_then(|at| self.breaks.get_mut(at));
-        let Some(one) = live.filter(|one| one.state.is_live()) else {
-            let at = told.filter(|told| *told > edge && *key != Key::Nameless);
-            if let Some(at) = at.filter(|_| self.early_ends.len() < MAX_EARLY_ENDS) {
-                let end = EarlyEnd { key: key.clone(), at };
-                if !self.early_ends.contains(&end) {
-                    self.early_ends.push(end);
-                }
+        if let Some(one) = found.and_then(|at| self.breaks.get_mut(at)) {
+            if one.state.is_live() {
+                let end = policy.allowed_end(one, told.unwrap_or(edge)).max(edge);
+                return one.end_at(end);
             }
-            return;
-        };
-        let end = policy.allowed_end(one, told.unwrap_or(edge)).max(edge);
-        one.end_at(end);
+            // Of what was over within the hour it is a repetition; later, the key may have been given anew.
+            if edge < one.until().plus(KEPT) {
+                return;
+            }
+        }
+        let early = told.filter(|told| *told > edge && *key != Key::Nameless);
+        if let Some(at) = early.filter(|_| self.early_ends.len() < MAX_EARLY_ENDS) {
+            let end = EarlyEnd { key: key.clone(), at };
+            if !self.early_ends.contains(&end) {
+                self.early_ends.push(end);
+            }
+        }
     }
 
     /// Whether the break there is one that an end of `key` may be of.
