@@ -91,6 +91,8 @@ pub struct Reader {
     messages: Vec<EventMessage>,
     moof_at: usize,
     events: VecDeque<Event>,
+    /// Boxes of unknown types since it was last asked.
+    unknown: u64,
 }
 
 impl Reader {
@@ -109,6 +111,7 @@ impl Reader {
             messages: Vec::new(),
             moof_at: 0,
             events: VecDeque::new(),
+            unknown: 0,
         }
     }
 
@@ -174,6 +177,11 @@ impl Reader {
     /// Bytes held for a chunk or init segment that is not complete.
     pub fn held(&self) -> usize {
         self.buffer.len()
+    }
+
+    /// Boxes of types that are none of ISO/IEC 14496-12 between segments, since this was last asked.
+    pub fn take_unknown(&mut self) -> u64 {
+        std::mem::take(&mut self.unknown)
     }
 
     fn unread(&self) -> &[u8] {
@@ -291,7 +299,9 @@ impl Reader {
             {
                 return Err(found.error("this is not a box type"));
             }
-            _ => {}
+            // Of no use here, and nothing to tell of.
+            b"free" | b"skip" | b"sidx" | b"ssix" | b"pdin" | b"meta" | b"emsg" => {}
+            _ => self.unknown += 1,
         }
         self.scan = end;
         Ok(())

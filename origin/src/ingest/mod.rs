@@ -122,6 +122,11 @@ impl Body {
             .flatten()
     }
 
+    /// Boxes of types that are not known, since this was last asked.
+    pub fn take_unknown(&mut self) -> u64 {
+        self.reader.take_unknown()
+    }
+
     /// Bytes held of what is not complete.
     pub fn held(&self) -> usize {
         self.reader.held()

@@ -67,7 +67,7 @@ pub enum Verdict {
     Held,
     /// Already there, or older than what is there.
     Duplicate,
-    /// Cut off where nothing can be decoded.
+    /// Cut off where nothing can be decoded, or in chunks longer than any segment may be.
     Dropped,
 }
 
@@ -259,8 +259,13 @@ impl Channel {
         // Who came first leads, unless its last segment was worse than what another encoder sends.
         let patience = UnixMillis(now.0.saturating_sub(SOURCE_PATIENCE_MS));
         let is_early = segment.spans.len() < 2 && state.has_better_than(&push.source, patience);
+        // A chunk that is longer than any segment may be is never on air.
+        let first = segment.spans.first().map_or(0, |span| span.duration);
+        let is_overlong = self
+            .longest(track, segment)
+            .is_some_and(|longest| first > longest);
         let placing = self.judge(track, push, segment, now);
-        if is_early || matches!(placing, Placing::Standby | Placing::Duplicate) {
+        if is_overlong || is_early || matches!(placing, Placing::Standby | Placing::Duplicate) {
             return done;
         }
         self.finish(track, now, &mut done);
@@ -514,7 +519,7 @@ impl Channel {
         &mut self,
         track: &str,
         push: &Push,
-        segment: ClosedSegment,
+        mut segment: ClosedSegment,
         now: UnixMillis,
         done: &mut Committed,
     ) -> Verdict {
@@ -544,11 +549,24 @@ impl Channel {
             }
             Placing::In(_) | Placing::Opens(_) => {}
         }
+        let last = segment.last;
+        if let Some(longest) = self
+            .longest(track, &segment)
+            .filter(|longest| segment.duration > *longest)
+        {
+            self.tell_overlong(track, segment.span());
+            if segment.shorten(longest) == 0 {
+                // Its slot is a gap as soon as the next one comes.
+                if last {
+                    done.write.extend(self.leave(Some(track), push, now).write);
+                }
+                return Verdict::Dropped;
+            }
+        }
         self.finish(track, now, done);
         let Some(ordinal) = self.enter(track, push, placing, &segment, now, done) else {
             return Verdict::Duplicate;
         };
-        let last = segment.last;
         self.arrive(track, push, &segment, ordinal, now, done);
         let Some(epoch) = self.epochs.iter().find(|epoch| epoch.ordinal == ordinal) else {
             return Verdict::Duplicate;
@@ -595,7 +613,8 @@ impl Channel {
         let name = segment_name(epoch, segment.start);
         if let Some(state) = self.tracks.get_mut(track) {
             let place = (ordinal, sequence, wall);
-            let mut tail = Tail::open(segment, push, place, name, part_target_ms, now);
+            let targets = (part_target_ms, grid.target_duration_s);
+            let mut tail = Tail::open(segment, push, place, name, targets, now);
             tail.feed(push, segment, now);
             state.tail = Some(tail);
             state.follow_tail();
@@ -608,7 +627,7 @@ impl Channel {
         let Some(tail) = self.tracks.get_mut(track).and_then(|state| state.tail.take()) else {
             return;
         };
-        let (ordinal, sequence) = (tail.epoch, tail.sequence);
+        let (ordinal, sequence, is_overlong) = (tail.epoch, tail.sequence, tail.is_overlong);
         let (segment, parting) = tail.finish(now);
         let Some(epoch) = self.epochs.iter().find(|epoch| epoch.ordinal == ordinal) else {
             return;
@@ -618,6 +637,12 @@ impl Channel {
         done.write.push((track.to_owned(), name, data.clone()));
         if let Some(state) = self.tracks.get_mut(track) {
             state.measure.add(&segment);
+        }
+        if is_overlong {
+            self.tell_overlong(track, segment.span());
+        }
+        if parting.is_overlong() {
+            self.tell_overlong_part(track);
         }
         self.list_at(track, ordinal, sequence, &segment, parting.parts().to_vec(), data);
         self.bound_memory();

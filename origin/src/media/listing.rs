@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::channel::Channel;
 use super::place::segment_name;
-use super::segment::{ClosedSegment, Entry, Gap, MediaSequence, Part, Segment};
+use super::segment::{ClosedSegment, Entry, Gap, MediaSequence, Part, Parting, Segment};
 use super::timeline::{Base, Epoch, Grid};
 use super::track::{Expired, Track};
 use crate::time::UnixMillis;
@@ -15,9 +15,11 @@ impl Channel {
     /// Numbers a segment and lists it.
     pub(super) fn list(&mut self, grid: Grid, track: &str, ordinal: u32, segment: &ClosedSegment) {
         if let Some((sequence, _)) = self.number(grid, track, ordinal, segment) {
-            let parts = grid
-                .part_target_ms
-                .map_or_else(Vec::new, |target| segment.parts(target).parts().to_vec());
+            let parting = grid.part_target_ms.map(|target| segment.parts(target));
+            if parting.as_ref().is_some_and(Parting::is_overlong) {
+                self.tell_overlong_part(track);
+            }
+            let parts = parting.map_or_else(Vec::new, |parting| parting.parts().to_vec());
             self.list_at(track, ordinal, sequence, segment, parts, segment.data());
         }
     }
@@ -116,6 +118,49 @@ impl Channel {
         Some((MediaSequence(sequence), wall))
     }
 
+    /// The longest that a segment of a track may last, in ticks; `None` where no playlist lists it, or none is bound yet.
+    pub(super) fn longest(&self, track: &str, segment: &ClosedSegment) -> Option<u64> {
+        self.tracks.get(track).filter(|state| state.is_listed())?;
+        let target_duration_s = match self.grid {
+            Some(grid) => grid.target_duration_s,
+            None => Some(self.settings.target_duration_s).filter(|set| *set > 0)?,
+        };
+        Some(Grid::longest(target_duration_s, segment.init.timescale))
+    }
+
+    /// Counts a segment that is longer than a playlist may list; the first of a track is told of.
+    pub(super) fn tell_overlong(&mut self, track: &str, span: i64) {
+        let Some(state) = self.tracks.get_mut(track) else {
+            return;
+        };
+        state.counts.overlong_segments += 1;
+        if state.counts.overlong_segments == 1 {
+            tracing::warn!(
+                channel = self.name,
+                track,
+                reason = "overlong-segment",
+                duration_ms = span / 1_000_000,
+                "segments are longer than the target duration, which stays: what is beyond it is left out; set `target_duration_s` for this encoder and push to a new channel"
+            );
+        }
+    }
+
+    /// Counts a segment whose parts end early, for one was too long; the first of a track is told of.
+    pub(super) fn tell_overlong_part(&mut self, track: &str) {
+        let Some(state) = self.tracks.get_mut(track) else {
+            return;
+        };
+        state.counts.overlong_parts += 1;
+        if state.counts.overlong_parts == 1 {
+            tracing::warn!(
+                channel = self.name,
+                track,
+                reason = "overlong-part",
+                "a chunk is longer than the part target, which stays: its segment has no parts from there on; set `part_target_ms` for this encoder and push to a new channel"
+            );
+        }
+    }
+
     /// Lists a segment under its number, and lets the window move on.
     pub(super) fn list_at(
         &mut self,
@@ -126,26 +171,12 @@ impl Channel {
         parts: Vec<Part>,
         data: Bytes,
     ) {
-        let target_duration_s = self.grid.map_or(u32::MAX, |grid| grid.target_duration_s);
         let Some(epoch) = self.epochs.iter().find(|epoch| epoch.ordinal == ordinal) else {
             return;
         };
         let Some(state) = self.tracks.get_mut(track) else {
             return;
         };
-        if segment.span()
-            > i64::from(target_duration_s)
-                .saturating_mul(1_000_000_000)
-                .saturating_add(500_000_000)
-        {
-            tracing::warn!(
-                channel = self.name,
-                track,
-                duration_ms = segment.span() / 1_000_000,
-                target_duration_s,
-                "segment is longer than the target duration, which stays: set `target_duration_s` for this encoder and push to a new channel"
-            );
-        }
         let name = segment_name(epoch, segment.start);
         state.counts.segments += 1;
         state.counts.parts += parts.len() as u64;

@@ -243,6 +243,11 @@ impl Parting {
         }
     }
 
+    /// Whether a chunk was longer than the target: the segment has no parts from there on.
+    pub fn is_overlong(&self) -> bool {
+        self.is_overlong
+    }
+
     /// The parts that are complete.
     pub fn parts(&self) -> &[Part] {
         &self.parts
@@ -476,6 +481,20 @@ impl ClosedSegment {
     /// Duration in nanoseconds.
     pub fn span(&self) -> i64 {
         ticks_to_nanos(self.duration.cast_signed(), self.init.timescale)
+    }
+
+    /// Leaves out the chunks that end more than `longest` ticks after the start; says how many are left.
+    pub(super) fn shorten(&mut self, longest: u64) -> usize {
+        let start = self.start;
+        let fits = |span: &&Span| span.end().saturating_sub(start) <= longest;
+        let left = self.spans.iter().take_while(fits).count();
+        self.spans.truncate(left);
+        self.chunks.truncate(left);
+        self.duration = self
+            .spans
+            .last()
+            .map_or(0, |last| last.end().saturating_sub(start));
+        left
     }
 
     /// Whether decoding can start at its first sample.

@@ -88,6 +88,10 @@ pub struct Counts {
     pub standby: u64,
     /// Times that another encoder took the lead.
     pub switches: u64,
+    /// Segments that were longer than the target duration.
+    pub overlong_segments: u64,
+    /// Segments with a part that was longer than the part target.
+    pub overlong_parts: u64,
     /// Bytes of media in memory, now.
     pub bytes: u64,
 }

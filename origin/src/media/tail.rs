@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::segment::{ClosedSegment, MediaSequence, Parting};
 use super::snapshot::OpenView;
+use super::timeline::Grid;
 use crate::time::UnixMillis;
 
 /// One request's push, and the encoder that it came from.
@@ -28,6 +29,10 @@ pub(super) struct Tail {
     /// What has come of it.
     pub(super) segment: ClosedSegment,
     parting: Parting,
+    /// The longest that it may last, in ticks.
+    longest: u64,
+    /// More has come of it than that.
+    pub(super) is_overlong: bool,
     /// The push that leads; `None` when that broke off, and whoever has the next chunk may go on.
     pub(super) lead: Option<u64>,
     pub(super) source: Arc<str>,
@@ -55,7 +60,7 @@ impl Tail {
         push: &Push,
         place: (u32, MediaSequence, i64),
         name: String,
-        part_target_ms: u32,
+        (part_target_ms, target_duration_s): (u32, u32),
         now: UnixMillis,
     ) -> Self {
         let (epoch, sequence, wall) = place;
@@ -75,6 +80,8 @@ impl Tail {
                 slate: false,
                 ..segment.clone()
             },
+            longest: Grid::longest(target_duration_s, segment.init.timescale),
+            is_overlong: false,
             lead: Some(push.id),
             source: Arc::clone(&push.source),
             spare: None,
@@ -175,6 +182,10 @@ impl Tail {
             }
             // Another encoder goes on exactly where this one stopped, or not at all.
             if !leads && taken == 0 && span.start.abs_diff(end) > self.tolerance() {
+                break;
+            }
+            if span.end().saturating_sub(self.segment.start) > self.longest {
+                self.is_overlong = true;
                 break;
             }
             self.parting.push(span);

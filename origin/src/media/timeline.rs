@@ -75,6 +75,12 @@ pub struct Grid {
 }
 
 impl Grid {
+    /// The longest that a segment may last, in ticks: `EXTINF`, rounded, is the target duration at most (bis 4.4.3.1).
+    pub fn longest(target_duration_s: u32, timescale: u32) -> u64 {
+        let ms = u64::from(target_duration_s) * 1_000 + 499;
+        ms.saturating_mul(u64::from(timescale)) / 1_000
+    }
+
     /// Slots in `span` nanoseconds, rounded to the nearest, never negative.
     pub fn slots(&self, span: i64) -> u64 {
         let nominal = self.nominal.max(MIN_NOMINAL_NANOS);

@@ -93,6 +93,13 @@ fn ingest(text: &mut Exposition, observed: &Observed, pushes: usize) {
     let name = "selvedge_ingest_bytes_total";
     text.family(name, Kind::Counter, "Bytes of pushed bodies.");
     text.sample(name, &[], observed.received.load(Ordering::Relaxed));
+    let name = "selvedge_ingest_probes_total";
+    text.family(name, Kind::Counter, "Pushes with an empty body.");
+    text.sample(name, &[], observed.probes.load(Ordering::Relaxed));
+    let name = "selvedge_ingest_unknown_boxes_total";
+    let help = "Boxes of unknown types in pushed media: they pass through.";
+    text.family(name, Kind::Counter, help);
+    text.sample(name, &[], observed.unknown_boxes.load(Ordering::Relaxed));
     let name = "selvedge_ingest_pushes_under_way";
     text.family(name, Kind::Gauge, "Pushes that are under way.");
     text.sample(name, &[], pushes);
@@ -189,7 +196,7 @@ fn seconds(ms: i64) -> String {
 
 type OfCounts = (&'static str, Kind, &'static str, fn(&Counts) -> u64);
 
-const OF_COUNTS: [OfCounts; 7] = [
+const OF_COUNTS: [OfCounts; 9] = [
     (
         "selvedge_track_segments_total",
         Kind::Counter,
@@ -225,6 +232,18 @@ const OF_COUNTS: [OfCounts; 7] = [
         Kind::Counter,
         "Times that another encoder took the lead.",
         |counts| counts.switches,
+    ),
+    (
+        "selvedge_track_overlong_segments_total",
+        Kind::Counter,
+        "Segments longer than EXT-X-TARGETDURATION, of which a part was left out.",
+        |counts| counts.overlong_segments,
+    ),
+    (
+        "selvedge_track_overlong_parts_total",
+        Kind::Counter,
+        "Segments whose parts end early, for one was longer than PART-TARGET.",
+        |counts| counts.overlong_parts,
     ),
     (
         "selvedge_track_memory_bytes",

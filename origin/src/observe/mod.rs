@@ -32,6 +32,10 @@ pub(crate) struct Observed {
     pub(crate) requests: requests::Requests,
     /// Bytes of pushed bodies.
     received: AtomicU64,
+    /// Empty bodies.
+    probes: AtomicU64,
+    /// Boxes of unknown types.
+    unknown_boxes: AtomicU64,
     /// Pushes that were refused, by the slug of the reason.
     refused: Mutex<BTreeMap<&'static str, u64>>,
     /// The last problems of channels that exist.
@@ -60,6 +64,16 @@ impl Observed {
     /// Counts bytes of a pushed body.
     pub(crate) fn received(&self, bytes: usize) {
         self.received.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Counts a push whose body is empty: senders ask so whether they may push.
+    pub(crate) fn probed(&self) {
+        self.probes.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts boxes of unknown types.
+    pub(crate) fn unknown_boxes(&self, boxes: u64) {
+        self.unknown_boxes.fetch_add(boxes, Ordering::Relaxed);
     }
 
     /// Counts a push that was refused.

@@ -94,6 +94,8 @@ fn track(snapshot: &Snapshot, view: &TrackView, now: UnixMillis) -> Value {
             "duplicates": counts.duplicates,
             "standby": counts.standby,
             "switches": counts.switches,
+            "overlong_segments": counts.overlong_segments,
+            "overlong_parts": counts.overlong_parts,
             "bytes": counts.bytes,
         },
     })

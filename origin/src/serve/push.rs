@@ -189,7 +189,12 @@ impl Origin {
                     head.extend_from_slice(&bytes);
                 }
                 // An empty body is a probe.
-                None => return Ok(()),
+                None => {
+                    if head.is_empty() {
+                        self.0.observed.probed();
+                    }
+                    return Ok(());
+                }
             }
             match ingest::sniff(&head) {
                 Some(sniffed) => break sniffed,
@@ -384,6 +389,7 @@ impl Origin {
             stored = stored.and(settled);
             let is_slow = pace.note(bytes.len(), coming.held() == 0);
             let is_over = coming.check(&way.terms);
+            self.0.observed.unknown_boxes(coming.take_unknown());
             if let Err(error) = is_slow {
                 coming.abandon(&mut steps);
                 break Err(error);
