@@ -100,3 +100,65 @@ impl AsyncWrite for Socket {
         Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops here")]
+
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpListener,
+    };
+
+    use super::*;
+
+    /// A sender, and the accepted end of its connection.
+    async fn pair(traffic: Traffic) -> (TcpStream, Socket) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (sender, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
+        (sender.unwrap(), Socket::new(accepted.unwrap().0, traffic))
+    }
+
+    /// Bytes come, and an answer goes: after a few of those the kernel lets acknowledgements travel with answers.
+    async fn converse(sender: &mut TcpStream, socket: &mut Socket) {
+        let mut byte = [0];
+        for _ in 0..8 {
+            sender.write_all(b"?").await.unwrap();
+            socket.read_exact(&mut byte).await.unwrap();
+            socket.write_all(b"!").await.unwrap();
+            sender.read_exact(&mut byte).await.unwrap();
+        }
+    }
+
+    /// Whether the kernel acknowledges at once just now, as it says itself.
+    fn is_at_once(socket: &Socket) -> bool {
+        socket2::SockRef::from(&socket.stream).tcp_quickack().unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_comes_of_a_body_is_acknowledged_at_once_however_often_the_kernel_forgets_it() {
+        let traffic = Traffic::default();
+        let _coming = traffic.coming(());
+        let (mut sender, mut socket) = pair(traffic).await;
+        let mut byte = [0];
+        for _ in 0..4 {
+            // Something is sent to the peer in between, an answer or a `100 Continue`.
+            socket.write_all(b"!").await.unwrap();
+            sender.read_exact(&mut byte).await.unwrap();
+            sender.write_all(b"?").await.unwrap();
+            socket.read_exact(&mut byte).await.unwrap();
+            assert!(is_at_once(&socket));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_brings_no_body_keeps_the_kernels_own_ways() {
+        let (mut sender, mut socket) = pair(Traffic::default()).await;
+        converse(&mut sender, &mut socket).await;
+        assert!(
+            !is_at_once(&socket),
+            "else the test beside this one shows nothing"
+        );
+    }
+}
