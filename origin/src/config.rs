@@ -44,6 +44,12 @@ pub struct Config {
     /// How long a channel's documents are held back for a track that has an init segment but no media,
     /// in milliseconds. Default 10000.
     pub start_patience_ms: u32,
+    /// Seconds without media after which a channel's playlists and MPDs are answered 503, so that a shield turns to
+    /// another origin: at least 5. Default 0: never.
+    pub stale_after_s: u32,
+    /// Seconds by which sound or pictures of one track may be behind the others' before the channel's playlists and
+    /// MPDs are answered 503: at least 5. Default 0: however far.
+    pub incomplete_after_s: u32,
     /// Value of `Access-Control-Allow-Origin` on what viewers fetch; empty sends none, because the edge
     /// answers for that. Default empty.
     pub cors_origin: String,
@@ -112,6 +118,8 @@ impl Default for Config {
             low_latency: true,
             part_target_ms: 0,
             start_patience_ms: 10_000,
+            stale_after_s: 0,
+            incomplete_after_s: 0,
             cors_origin: String::new(),
             ingest: Vec::new(),
             name: "selvedge".to_owned(),
@@ -179,6 +187,17 @@ impl Config {
                 "must be 100 to 10000, or 0 to find it from the first segments",
             );
         }
+        for (key, seconds) in [
+            ("stale_after_s", self.stale_after_s),
+            ("incomplete_after_s", self.incomplete_after_s),
+        ] {
+            if (1..MIN_PATIENCE_S).contains(&seconds) {
+                return refuse(
+                    key,
+                    "must be at least 5, or 0 for never: segments come seconds apart",
+                );
+            }
+        }
         if self.limits.header_bytes < 8192 {
             return refuse("limits.header_bytes", "must be at least 8192");
         }
@@ -205,6 +224,7 @@ impl Config {
     }
 }
 
+const MIN_PATIENCE_S: u32 = 5;
 const MAX_WINDOW_S: u32 = 21_600;
 const MIN_SILENCE_S: u32 = 10;
 const PART_MS: std::ops::RangeInclusive<u32> = 100..=10_000;
@@ -246,6 +266,21 @@ mod tests {
         };
         assert!(check(0).is_ok() && check(10).is_ok());
         assert!(check(9).unwrap_err().contains("`end_after_silence_s`"));
+    }
+
+    #[test]
+    fn patience_that_no_channel_would_keep_is_refused() {
+        let check = |stale_after_s, incomplete_after_s| {
+            let config = Config {
+                stale_after_s,
+                incomplete_after_s,
+                ..Config::default()
+            };
+            config.check().map_err(|error| error.to_string())
+        };
+        assert!(check(0, 0).is_ok() && check(5, 0).is_ok() && check(0, 60).is_ok());
+        assert!(check(4, 0).unwrap_err().contains("`stale_after_s`"));
+        assert!(check(0, 1).unwrap_err().contains("`incomplete_after_s`"));
     }
 
     #[test]

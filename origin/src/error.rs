@@ -61,6 +61,26 @@ pub enum Error {
         /// The tracks without media, or what else is missing.
         waiting_for: String,
     },
+    /// No media of the channel has come for longer than the configuration lets pass.
+    #[error("channel {channel:?} is stale: nothing has come for {silent_s} s (`stale_after_s`)")]
+    Stale {
+        /// The channel asked for.
+        channel: String,
+        /// Seconds since the newest media came.
+        silent_s: u64,
+    },
+    /// A track has stopped while others of its channel go on.
+    #[error(
+        "channel {channel:?} is incomplete: track {track:?} is {behind_s} s behind (`incomplete_after_s`)"
+    )]
+    Incomplete {
+        /// The channel asked for.
+        channel: String,
+        /// The track that is furthest behind.
+        track: String,
+        /// Seconds by which it is.
+        behind_s: u64,
+    },
     /// The body is not well-formed CMAF.
     #[error("{0}")]
     BadMedia(#[from] cmaf::Error),
@@ -211,7 +231,9 @@ impl Error {
                 key: "limits.blocked",
                 ..
             }
-            | Self::Late { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            | Self::Late { .. }
+            | Self::Stale { .. }
+            | Self::Incomplete { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Limit { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Range { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::Store { .. } => StatusCode::SERVICE_UNAVAILABLE,
@@ -235,6 +257,8 @@ impl Error {
             Self::ContentRange { .. } => "bad-content-range",
             Self::SlowBody { .. } => "slow-body",
             Self::ChannelStarting { .. } => "channel-starting",
+            Self::Stale { .. } => "stale",
+            Self::Incomplete { .. } => "incomplete",
             Self::BadMedia(cmaf::Error::Muxed { .. } | cmaf::Error::UnknownCodec { .. }) => {
                 "unsupported-media"
             }
@@ -270,6 +294,8 @@ impl Error {
             Self::ContentRange { .. } => "The range does not continue the object.",
             Self::SlowBody { .. } => "The body came too slowly.",
             Self::ChannelStarting { .. } => "The channel is starting.",
+            Self::Stale { .. } => "The channel's media has stopped.",
+            Self::Incomplete { .. } => "One of the channel's tracks has stopped.",
             Self::BadMedia(cmaf::Error::Muxed { .. } | cmaf::Error::UnknownCodec { .. }) => {
                 "The media is not supported."
             }

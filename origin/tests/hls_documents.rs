@@ -49,6 +49,7 @@ impl Sketched {
                 frame_rate: (name == "video").then_some((25, 1)),
                 ended: false,
                 sources: Vec::new(),
+                inband: Vec::new(),
                 counts: Counts::default(),
             }
         });
@@ -192,7 +193,6 @@ fn a_low_latency_playlist_lists_parts_near_its_end_alone() {
     #EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,HOLD-BACK=6,PART-HOLD-BACK=0.96,CAN-SKIP-UNTIL=12
     #EXT-X-PART-INF:PART-TARGET=0.32
     #EXT-X-MEDIA-SEQUENCE:100
-    #EXT-X-INDEPENDENT-SEGMENTS
     #EXT-X-MAP:URI="init-d56edf38.mp4"
     #EXT-X-PROGRAM-DATE-TIME:2026-11-21T12:00:00.000Z
     #EXTINF:1.920000,
@@ -256,14 +256,20 @@ fn the_hint_is_the_next_part_or_the_first_of_the_segment_that_follows() {
 }
 
 #[test]
-fn an_ended_playlist_neither_blocks_nor_hints_nor_lists_parts() {
-    let mut sketched = Sketched::new(60);
-    sketched.snapshot.ended = true;
-    let text = sketched.at(3 * PARTS).text();
-    assert!(text.ends_with("#EXT-X-ENDLIST\n"), "{text}");
-    for tag in ["SERVER-CONTROL", "PART", "PRELOAD-HINT", "RENDITION-REPORT"] {
+fn an_ended_playlist_says_what_it_said_but_neither_blocks_nor_hints() {
+    let live = Sketched::new(60).at(3 * PARTS);
+    let mut ended = live.snapshot.clone();
+    ended.ended = true;
+    let text = hls::media(&ended, &ended.tracks[0]);
+    let (listed, _) = text.split_once("#EXT-X-ENDLIST\n").unwrap();
+    let before = live.text().replace("CAN-BLOCK-RELOAD=YES,", "");
+    let (before, _) = before.split_once("#EXT-X-PRELOAD-HINT").unwrap();
+    assert_eq!(listed, before, "parts and their target stay listed");
+    for tag in ["CAN-BLOCK-RELOAD", "PRELOAD-HINT", "RENDITION-REPORT"] {
         assert!(!text.contains(tag), "{tag} in {text}");
     }
+    let playlist = Playlist::new(&ended, &ended.tracks[0]).unwrap();
+    assert_eq!(playlist.delta(Skip::Segments, &mut Memory::default()), None);
 }
 
 #[test]
@@ -275,7 +281,6 @@ fn a_channel_without_parts_is_plain_hls() {
     #EXT-X-VERSION:6
     #EXT-X-TARGETDURATION:2
     #EXT-X-MEDIA-SEQUENCE:100
-    #EXT-X-INDEPENDENT-SEGMENTS
     #EXT-X-MAP:URI="init-d56edf38.mp4"
     #EXT-X-PROGRAM-DATE-TIME:2026-11-21T12:00:00.000Z
     #EXTINF:1.920000,
@@ -370,7 +375,6 @@ fn a_delta_update_leaves_out_what_the_client_has() {
     #EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,HOLD-BACK=6,PART-HOLD-BACK=0.96,CAN-SKIP-UNTIL=12
     #EXT-X-PART-INF:PART-TARGET=0.32
     #EXT-X-MEDIA-SEQUENCE:100
-    #EXT-X-INDEPENDENT-SEGMENTS
     #EXT-X-SKIP:SKIPPED-SEGMENTS=3
     #EXTINF:1.920000,
     0-161573616518400.m4s
@@ -455,14 +459,13 @@ fn an_i_frame_playlist_has_the_first_picture_of_each_segment() {
     let [video, audio] = &sketched.snapshot.tracks[..] else {
         panic!("two tracks")
     };
-    insta::assert_snapshot!(hls::iframes(&sketched.snapshot, video).unwrap(), @r#"
+    insta::assert_snapshot!(hls::iframes(&sketched.snapshot, video, false).unwrap(), @r#"
     #EXTM3U
     #EXT-X-VERSION:5
     #EXT-X-TARGETDURATION:2
     #EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,HOLD-BACK=6,PART-HOLD-BACK=0.96,CAN-SKIP-UNTIL=12
     #EXT-X-I-FRAMES-ONLY
     #EXT-X-MEDIA-SEQUENCE:100
-    #EXT-X-INDEPENDENT-SEGMENTS
     #EXT-X-MAP:URI="init-d56edf38.mp4"
     #EXT-X-PROGRAM-DATE-TIME:2026-11-21T12:00:00.000Z
     #EXTINF:1.920000,
@@ -475,7 +478,28 @@ fn an_i_frame_playlist_has_the_first_picture_of_each_segment() {
     #EXT-X-BYTERANGE:640@0
     0-161573616345600.m4s
     "#);
-    assert_eq!(hls::iframes(&sketched.snapshot, audio), None);
+    assert_eq!(hls::iframes(&sketched.snapshot, audio, false), None);
+    assert_eq!(
+        hls::iframes(&sketched.snapshot, video, true),
+        hls::iframes(&sketched.snapshot, video, false),
+        "nothing lies behind the skip boundary"
+    );
+}
+
+#[test]
+fn an_i_frame_playlist_skips_what_it_says_that_it_can_skip() {
+    let sketched = Sketched::new(60).at(9 * PARTS);
+    let video = &sketched.snapshot.tracks[0];
+    let whole = hls::iframes(&sketched.snapshot, video, false).unwrap();
+    let delta = hls::iframes(&sketched.snapshot, video, true).unwrap();
+    // Seven segments of 1.92 s reach across the six target durations that are kept.
+    let from = whole.match_indices("#EXTINF").nth(2).unwrap().0;
+    let (head, rest) = delta.split_once("#EXT-X-SKIP:SKIPPED-SEGMENTS=2\n").unwrap();
+    assert_eq!(rest, &whole[from..]);
+    assert!(
+        head.contains("#EXT-X-VERSION:9\n") && head.contains("CAN-SKIP-UNTIL=12"),
+        "{head}"
+    );
 }
 
 #[test]

@@ -528,6 +528,43 @@ async fn events_of_a_channel_are_those_of_its_media_each_once() {
 }
 
 #[tokio::test]
+async fn a_restart_of_the_origin_changes_nothing_of_what_was_announced() {
+    let mut world = World::new().await;
+    world.begin("demo").await;
+    for slot in FIRST..FIRST + 3 {
+        world.slot("demo", slot).await;
+    }
+    let slot = FIRST + 3;
+    let hello = emsg("urn:x", 1, (slot + 1) * VIDEO_SEGMENT, 90_000, b"hello");
+    world
+        .must_put(
+            &format!("/ingest/demo/video/{slot}.m4s"),
+            [hello, video(slot * VIDEO_SEGMENT, 48)].concat(),
+        )
+        .await;
+    let documents = async |world: &World| {
+        let mut told = Vec::new();
+        for (path, tag) in [
+            ("video/index.m3u8", "#EXT-X-DATERANGE"),
+            ("video/index.m3u8", "#EXT-X-SERVER-CONTROL"),
+            ("manifest.mpd", "<Event "),
+            ("manifest.mpd", "<InbandEventStream schemeIdUri=\"urn:x\"/>"),
+        ] {
+            let text = world.text(&format!("/live/demo/{path}")).await;
+            let lines = text.lines().filter(|line| line.contains(tag)).map(str::to_owned);
+            told.push(lines.collect::<Vec<_>>());
+        }
+        told
+    };
+    let before = documents(&world).await;
+    for (index, lines) in [0, 2, 3].into_iter().map(|index| (index, &before[index])) {
+        assert_eq!(lines.len(), 1, "{index}: {before:?}");
+    }
+    world.restart().await;
+    assert_eq!(documents(&world).await, before);
+}
+
+#[tokio::test]
 async fn a_clock_of_32_bits_that_comes_round_goes_on() {
     let world = World::new().await;
     world.must_put(INIT, init(VIDEO)).await;

@@ -4,99 +4,24 @@
 
 mod support;
 
-use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
-use axum::http::{HeaderMap, Request, StatusCode, header};
-use axum::response::Response;
-use futures_util::stream;
+use axum::body::Body;
+use axum::http::{HeaderMap, StatusCode, header};
 use http_body_util::BodyExt as _;
-use support::{AUDIO_SEGMENT, FIRST, VIDEO, VIDEO_SEGMENT, World, chunk, init, read_mpd, styp};
-use tokio::sync::mpsc;
-use tower::ServiceExt as _;
+use selvedge_origin::Config;
+use support::*;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 
-async fn world() -> World {
-    World::with(|config| {
-        config.segment_duration_ms = 1_920;
-        config.part_target_ms = 320;
-    })
-    .await
+/// Segments of a length that is told, so that both documents name them from the first on.
+fn numbered(config: &mut Config) {
+    config.segment_duration_ms = 1_920;
 }
 
-/// The six chunks of a slot's video segment, the first with its `styp`.
-fn video(slot: u64) -> Vec<Bytes> {
-    let at = |index: u64| slot * VIDEO_SEGMENT + index * 8 * u64::from(VIDEO.sample);
-    let chunks = (0..6).map(|index| chunk(at(index), 8, index == 0));
-    headed(chunks)
-}
-
-fn audio(slot: u64) -> Vec<Bytes> {
-    let at = |index: u64| slot * AUDIO_SEGMENT + index * 15 * 1_024;
-    let chunks = (0..6).map(|index| chunk(at(index), 15, true));
-    headed(chunks)
-}
-
-fn headed(chunks: impl Iterator<Item = Vec<u8>>) -> Vec<Bytes> {
-    let mut chunks: Vec<Vec<u8>> = chunks.collect();
-    chunks[0].splice(0..0, styp(false));
-    chunks.into_iter().map(Bytes::from).collect()
-}
-
-/// Pushes whole slots, with the clock at the end of the last.
-async fn slots(world: &World, slots: std::ops::Range<u64>) {
-    for slot in slots {
-        world
-            .clock
-            .set(selvedge_origin::time::UnixMillis(((slot + 1) * 1_920) as i64));
-        for (track, chunks) in [("video", video(slot)), ("audio", audio(slot))] {
-            world
-                .must_put(&format!("/ingest/demo/{track}/{slot}.m4s"), chunks.concat())
-                .await;
-        }
-    }
-}
-
-/// A push whose body is still open.
-struct Push {
-    body: mpsc::Sender<Result<Bytes, std::io::Error>>,
-    answer: tokio::task::JoinHandle<StatusCode>,
-}
-
-impl Push {
-    fn open(world: &World, path: &str) -> Self {
-        let (body, receiver) = mpsc::channel(16);
-        let chunks = stream::unfold(receiver, async |mut receiver: mpsc::Receiver<_>| {
-            receiver.recv().await.map(|chunk| (chunk, receiver))
-        });
-        let request = Request::put(path).body(Body::from_stream(chunks)).unwrap();
-        let router = world.origin.router();
-        let answer = tokio::spawn(async move {
-            let answer: Result<Response, Infallible> = router.oneshot(request).await;
-            answer.unwrap().status()
-        });
-        Self { body, answer }
-    }
-
-    async fn send(&self, bytes: &Bytes) {
-        self.body.send(Ok(bytes.clone())).await.unwrap();
-    }
-
-    async fn close(self) {
-        drop(self.body);
-        assert_eq!(self.answer.await.unwrap(), StatusCode::OK);
-    }
-
-    async fn cut(self) {
-        self.body.send(Err(std::io::Error::other("cut"))).await.unwrap();
-        drop(self.body);
-        let _ = self.answer.await.unwrap();
-    }
-}
-
-async fn ask(world: &World, path: &str) -> (StatusCode, HeaderMap, Body) {
-    let request = Request::get(path).body(Body::empty()).unwrap();
-    let response = tokio::time::timeout(WITHIN, world.send(request)).await.unwrap();
+async fn begun(world: &World, path: &str) -> (StatusCode, HeaderMap, Body) {
+    let response = soon(ask(world, path, &[])).await.unwrap();
     (
         response.status(),
         response.headers().clone(),
@@ -108,7 +33,7 @@ async fn ask(world: &World, path: &str) -> (StatusCode, HeaderMap, Body) {
 async fn read(body: &mut Body, wanted: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     while bytes.len() < wanted {
-        let frame = tokio::time::timeout(WITHIN, body.frame()).await.unwrap();
+        let frame = soon(body.frame()).await;
         bytes.extend_from_slice(&frame.unwrap().unwrap().into_data().unwrap());
     }
     bytes
@@ -116,19 +41,17 @@ async fn read(body: &mut Body, wanted: usize) -> Vec<u8> {
 
 #[tokio::test]
 async fn a_segment_is_sent_chunk_by_chunk_while_it_comes_in() {
-    let world = world().await;
-    world.begin("demo").await;
-    slots(&world, FIRST..FIRST + 3).await;
+    let world = World::on_air(FIRST..FIRST + 3, numbered).await;
     let slot = FIRST + 3;
-    let chunks = video(slot);
-    let push = Push::open(&world, &format!("/ingest/demo/video/{slot}.m4s"));
-    push.send(&chunks[0]).await;
+    let chunks = video_chunks(slot);
+    let push = world.push_video(slot);
+    push.send(chunks[0].clone()).await;
 
     let by_time = format!("/live/demo/video/0-{}.m4s", slot * VIDEO_SEGMENT);
     let by_number = format!("/live/demo/video/0-n{slot}.m4s");
     let mut viewers = Vec::new();
     for path in [&by_time, &by_number] {
-        let (status, headers, body) = ask(&world, path).await;
+        let (status, headers, body) = begun(&world, path).await;
         assert_eq!(status, StatusCode::OK, "{path}");
         assert_eq!(headers.get(header::CONTENT_LENGTH), None);
         assert_eq!(headers.get(header::ACCEPT_RANGES), None);
@@ -141,18 +64,15 @@ async fn a_segment_is_sent_chunk_by_chunk_while_it_comes_in() {
     }
     for (index, chunk) in chunks.iter().enumerate() {
         if index > 0 {
-            push.send(chunk).await;
+            push.send(chunk.clone()).await;
         }
         for viewer in &mut viewers {
             assert_eq!(read(viewer, chunk.len()).await, *chunk, "chunk {index}");
         }
     }
-    push.close().await;
+    push.end().await;
     for viewer in viewers {
-        let rest = tokio::time::timeout(WITHIN, viewer.collect())
-            .await
-            .unwrap()
-            .unwrap();
+        let rest = soon(viewer.collect()).await.unwrap();
         assert!(rest.to_bytes().is_empty(), "it ends when the segment does");
     }
     for path in [&by_time, &by_number] {
@@ -168,22 +88,20 @@ async fn a_segment_is_sent_chunk_by_chunk_while_it_comes_in() {
 
 #[tokio::test]
 async fn a_viewer_that_comes_late_or_reads_slowly_misses_nothing() {
-    let world = world().await;
-    world.begin("demo").await;
-    slots(&world, FIRST..FIRST + 3).await;
+    let world = World::on_air(FIRST..FIRST + 3, numbered).await;
     let slot = FIRST + 3;
-    let chunks = video(slot);
-    let push = Push::open(&world, &format!("/ingest/demo/video/{slot}.m4s"));
+    let chunks = video_chunks(slot);
+    let push = world.push_video(slot);
     for chunk in &chunks[..3] {
-        push.send(chunk).await;
+        push.send(chunk.clone()).await;
     }
     let path = format!("/live/demo/video/0-n{slot}.m4s");
-    let (_, _, mut late) = ask(&world, &path).await;
+    let (_, _, mut late) = begun(&world, &path).await;
     let mut bytes = read(&mut late, chunks[0].len()).await;
     for chunk in &chunks[3..] {
-        push.send(chunk).await;
+        push.send(chunk.clone()).await;
     }
-    push.close().await;
+    push.end().await;
     // The segment has closed, and this viewer has taken one chunk of it.
     bytes.extend_from_slice(&late.collect().await.unwrap().to_bytes());
     assert_eq!(bytes, chunks.concat());
@@ -191,21 +109,21 @@ async fn a_viewer_that_comes_late_or_reads_slowly_misses_nothing() {
 
 #[tokio::test]
 async fn what_a_cut_off_segment_leaves_is_what_its_url_holds_or_no_answer_at_all() {
-    let world = world().await;
-    world.begin("demo").await;
-    slots(&world, FIRST..FIRST + 3).await;
+    let world = World::on_air(FIRST..FIRST + 3, numbered).await;
     let slot = FIRST + 3;
-    let chunks = video(slot);
-    let push = Push::open(&world, &format!("/ingest/demo/video/{slot}.m4s"));
-    push.send(&chunks[0]).await;
-    push.send(&chunks[1].slice(..40)).await;
+    let chunks = video_chunks(slot);
+    let push = world.push_video(slot);
+    push.send(chunks[0].clone()).await;
+    push.send(chunks[1].slice(..40)).await;
     let path = format!("/live/demo/video/0-n{slot}.m4s");
-    let (status, _, body) = ask(&world, &path).await;
+    let (status, _, body) = begun(&world, &path).await;
     assert_eq!(status, StatusCode::OK);
     let viewer = tokio::spawn(body.collect());
     push.cut().await;
-    slots(&world, slot + 1..slot + 3).await;
-    let seen = tokio::time::timeout(WITHIN, viewer).await.unwrap().unwrap();
+    for next in slot + 1..slot + 3 {
+        world.chunked(next).await;
+    }
+    let seen = soon(viewer).await.unwrap();
     let (status, _, kept) = world.get(&path, &[]).await;
     match seen {
         Ok(seen) => {
@@ -218,34 +136,113 @@ async fn what_a_cut_off_segment_leaves_is_what_its_url_holds_or_no_answer_at_all
 }
 
 #[tokio::test]
-async fn a_request_that_comes_a_touch_too_early_is_answered_with_the_segment() {
-    let world = world().await;
-    world.begin("demo").await;
-    slots(&world, FIRST..FIRST + 3).await;
+async fn an_mpd_takes_back_what_it_announced_of_a_segment_whose_encoder_died() {
+    let world = World::on_air(FIRST..FIRST + 4, numbered).await;
+    let slot = FIRST + 4;
+    let push = world.push_video(slot);
+    let chunks = video_chunks(slot);
+    push.send(chunks[0].clone()).await;
+    push.send(chunks[1].clone()).await;
+    let listed = |text: &str| {
+        let mpd = read_mpd(text);
+        let sets = &mpd.periods[0].adaptations;
+        let set = sets
+            .iter()
+            .find(|set| set.contentType.as_deref() == Some("video"))
+            .unwrap();
+        let template = set.representations[0].SegmentTemplate.clone().unwrap();
+        let runs = template.SegmentTimeline.unwrap().segments;
+        let durations = runs
+            .iter()
+            .flat_map(|run| vec![run.d; run.r.unwrap_or(0) as usize + 1]);
+        (durations.collect::<Vec<_>>(), mpd.publishTime.unwrap())
+    };
+    let old = world.text("/live/demo/manifest.mpd").await;
+    assert_eq!(listed(&old).0, [VIDEO_SEGMENT; 6], "the one on air, and the next");
+    push.cut().await;
+    world
+        .clock
+        .set(selvedge_origin::time::UnixMillis(((slot + 4) * 1_920) as i64));
+    world.origin.sweep().await;
+    let new = world.text("/live/demo/manifest.mpd").await;
+    let (durations, published) = listed(&new);
+    assert_eq!(durations[..4], [VIDEO_SEGMENT; 4]);
+    assert_eq!(durations[4..], [VIDEO_SEGMENT / 3]);
+    assert!(published > listed(&old).1);
+    let patch = world.text(&format!("/live/demo/{}", patch_location(&old))).await;
+    assert!(patch.contains("<S d=\"57600\"/>"), "{patch}");
+}
+
+/// What a GET over HTTP/1.1 comes to, up to the end of its connection.
+async fn exchange(address: SocketAddr, path: &str) -> Vec<u8> {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: origin\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    // A reset is as good a break as an end without the last chunk.
+    let _ = stream.read_to_end(&mut answer).await;
+    answer
+}
+
+/// Time passes by itself while everybody waits.
+#[tokio::test(start_paused = true)]
+async fn an_answer_whose_media_stands_still_breaks_off_and_does_not_end() {
+    let world = World::on_air(FIRST..FIRST + 3, numbered).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = tokio::spawn(world.origin.clone().serve(listener, std::future::pending()));
     let slot = FIRST + 3;
-    let request = Request::get(format!("/live/demo/video/0-n{slot}.m4s"))
-        .body(Body::empty())
-        .unwrap();
-    let early = tokio::spawn(world.origin.router().oneshot(request));
+    let push = world.push_video(slot);
+    let start = slot * VIDEO_SEGMENT;
+    let first = video_chunks(slot).remove(0);
+    // Four frames are half a part, which so begins and does not end.
+    let half = chunk(start + 8 * u64::from(VIDEO.sample), 4, false);
+    push.send(first.clone()).await;
+    push.send(half.clone()).await;
+    let whole = [&first[..], &half].concat();
+    for (name, came) in [
+        (format!("0-n{slot}.m4s"), whole),
+        (format!("0-{start}.1.m4s"), half),
+    ] {
+        let answer = exchange(address, &format!("/live/demo/video/{name}")).await;
+        let head = String::from_utf8_lossy(&answer).to_ascii_lowercase();
+        assert!(head.starts_with("http/1.1 200 ok\r\n"), "{name}: {head}");
+        assert!(
+            head.contains("\r\ntransfer-encoding: chunked\r\n"),
+            "{name}: {head}"
+        );
+        let last = &came[came.len() - 100..];
+        assert!(
+            answer.windows(last.len()).any(|window| window == last),
+            "{name}: what has come is sent"
+        );
+        assert!(
+            !answer.ends_with(b"0\r\n\r\n"),
+            "{name}: without the last chunk a cache knows that it has not all"
+        );
+    }
+    drop(push);
+    server.abort();
+}
+
+#[tokio::test]
+async fn a_request_that_comes_a_touch_too_early_is_answered_with_the_segment() {
+    let world = World::on_air(FIRST..FIRST + 3, numbered).await;
+    let slot = FIRST + 3;
+    let early = ask(&world, &format!("/live/demo/video/0-n{slot}.m4s"), &[]);
     tokio::task::yield_now().await;
-    slots(&world, slot..slot + 1).await;
-    let answer = tokio::time::timeout(WITHIN, early)
-        .await
-        .unwrap()
-        .unwrap()
-        .unwrap();
+    world.chunked(slot).await;
+    let answer = soon(early).await.unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
     assert_eq!(
         answer.into_body().collect().await.unwrap().to_bytes(),
-        video(slot).concat()
+        video_chunks(slot).concat()
     );
 }
 
 #[tokio::test]
 async fn what_is_not_soon_to_come_is_not_there() {
-    let world = world().await;
-    world.begin("demo").await;
-    slots(&world, FIRST..FIRST + 3).await;
+    let world = World::on_air(FIRST..FIRST + 3, numbered).await;
     let far = FIRST + 9;
     let start = far * VIDEO_SEGMENT;
     for name in [
@@ -263,9 +260,7 @@ async fn what_is_not_soon_to_come_is_not_there() {
 
 #[tokio::test]
 async fn both_documents_lead_to_the_same_segments() {
-    let world = world().await;
-    world.begin("demo").await;
-    slots(&world, FIRST..FIRST + 4).await;
+    let world = World::on_air(FIRST..FIRST + 4, numbered).await;
     for document in ["manifest.mpd", "number.mpd"] {
         let mpd = read_mpd(&world.text(&format!("/live/demo/{document}")).await);
         let template = mpd.periods[0].adaptations[0].representations[0]
@@ -285,7 +280,7 @@ async fn both_documents_lead_to_the_same_segments() {
         };
         let (status, _, body) = world.get(&format!("/live/demo/{name}"), &[]).await;
         assert_eq!(status, StatusCode::OK, "{name}");
-        assert_eq!(body, video(FIRST + 1).concat(), "{name}");
+        assert_eq!(body, video_chunks(FIRST + 1).concat(), "{name}");
     }
 }
 
@@ -297,24 +292,15 @@ fn patch_location(text: &str) -> String {
 
 #[tokio::test]
 async fn a_patch_leads_from_what_a_viewer_has_to_what_there_is() {
-    let world = world().await;
-    world.begin("demo").await;
-    slots(&world, FIRST..FIRST + 4).await;
+    let world = World::on_air(FIRST..FIRST + 4, numbered).await;
     let old = world.text("/live/demo/manifest.mpd").await;
     let location = patch_location(&old);
     assert!(location.starts_with("manifest.mpp?publishTime="), "{location}");
 
-    let request = Request::get(format!("/live/demo/{location}"))
-        .body(Body::empty())
-        .unwrap();
-    let waiting = tokio::spawn(world.origin.router().oneshot(request));
+    let waiting = ask(&world, &format!("/live/demo/{location}"), &[]);
     tokio::task::yield_now().await;
-    slots(&world, FIRST + 4..FIRST + 5).await;
-    let answer = tokio::time::timeout(WITHIN, waiting)
-        .await
-        .unwrap()
-        .unwrap()
-        .unwrap();
+    world.chunked(FIRST + 4).await;
+    let answer = soon(waiting).await.unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
     assert_eq!(
         answer.headers()[header::CONTENT_TYPE],
@@ -344,9 +330,7 @@ async fn a_patch_leads_from_what_a_viewer_has_to_what_there_is() {
 
 #[tokio::test]
 async fn what_does_not_change_is_published_anew() {
-    let world = world().await;
-    world.begin("demo").await;
-    slots(&world, FIRST..FIRST + 4).await;
+    let world = World::on_air(FIRST..FIRST + 4, numbered).await;
     let old = world.text("/live/demo/number.mpd").await;
     let location = patch_location(&old);
     let patch = world.text(&format!("/live/demo/{location}")).await;
@@ -362,9 +346,7 @@ async fn what_does_not_change_is_published_anew() {
 
 #[tokio::test]
 async fn a_version_that_is_not_known_is_answered_with_a_patch_of_another() {
-    let world = world().await;
-    world.begin("demo").await;
-    slots(&world, FIRST..FIRST + 4).await;
+    let world = World::on_air(FIRST..FIRST + 4, numbered).await;
     for query in ["", "?publishTime=2001-01-01T00:00:00Z", "?x=1&publishTime"] {
         let path = format!("/live/demo/manifest.mpp{query}");
         let (status, headers, body) = world.get(&path, &[]).await;
@@ -378,9 +360,7 @@ async fn a_version_that_is_not_known_is_answered_with_a_patch_of_another() {
 
 #[tokio::test]
 async fn a_document_is_compressed_for_those_who_take_it() {
-    let world = world().await;
-    world.begin("demo").await;
-    slots(&world, FIRST..FIRST + 4).await;
+    let world = World::on_air(FIRST..FIRST + 4, numbered).await;
     let plain = world.text("/live/demo/manifest.mpd").await;
     let (status, headers, body) = world
         .get("/live/demo/manifest.mpd", &[("accept-encoding", "gzip")])
@@ -394,15 +374,15 @@ async fn a_document_is_compressed_for_those_who_take_it() {
 
 #[tokio::test]
 async fn a_new_encoder_is_a_new_period_in_both_documents() {
-    let world = world().await;
-    world.begin("demo").await;
-    slots(&world, FIRST..FIRST + 4).await;
-    let wide = support::Sketch {
+    let world = World::on_air(FIRST..FIRST + 4, numbered).await;
+    let wide = Sketch {
         width: 1_280,
         ..VIDEO
     };
     world.must_put("/ingest/demo/video/init.mp4", init(wide)).await;
-    slots(&world, FIRST + 4..FIRST + 7).await;
+    for slot in FIRST + 4..FIRST + 7 {
+        world.chunked(slot).await;
+    }
     for document in ["manifest.mpd", "number.mpd"] {
         let mpd = read_mpd(&world.text(&format!("/live/demo/{document}")).await);
         let starts: Vec<Duration> = mpd.periods.iter().map(|period| period.start.unwrap()).collect();
@@ -410,6 +390,3 @@ async fn a_new_encoder_is_a_new_period_in_both_documents() {
         assert!(starts[0] < starts[1], "{document}: {starts:?}");
     }
 }
-
-/// Longer than anything here waits for, however busy the machine is.
-const WITHIN: Duration = Duration::from_secs(60);

@@ -8,106 +8,13 @@ use std::io::Read as _;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use axum::response::Response;
-use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use support::*;
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
-use tower::ServiceExt as _;
-
-/// A segment that is being pushed, part by part.
-struct Push {
-    chunks: mpsc::Sender<Bytes>,
-    answer: JoinHandle<StatusCode>,
-}
-
-impl Push {
-    fn begin(world: &World, path: &str) -> Self {
-        let (chunks, received) = mpsc::channel(64);
-        let body = futures_util::stream::unfold(received, |mut received: mpsc::Receiver<Bytes>| async {
-            received
-                .recv()
-                .await
-                .map(|chunk| (Ok::<_, std::io::Error>(chunk), received))
-        });
-        let request = Request::put(path).body(Body::from_stream(body)).unwrap();
-        let router = world.origin.router();
-        let answer = tokio::spawn(async move { router.oneshot(request).await.unwrap().status() });
-        Self { chunks, answer }
-    }
-
-    async fn send(&self, chunk: Vec<u8>) {
-        self.chunks.send(chunk.into()).await.unwrap();
-        settle().await;
-    }
-
-    async fn end(self) {
-        drop(self.chunks);
-        assert_eq!(self.answer.await.unwrap(), StatusCode::OK);
-        settle().await;
-    }
-}
-
-/// Lets every other task go as far as it can.
-async fn settle() {
-    for _ in 0..200 {
-        tokio::task::yield_now().await;
-    }
-}
 
 /// A chunk of eight frames, 0.32 s, of a video segment.
 fn eight(slot: u64, part: u64) -> Vec<u8> {
     let time = slot * VIDEO_SEGMENT + part * 8 * u64::from(VIDEO.sample);
     chunk(time, 8, part == 0)
-}
-
-/// An audio segment in six chunks of 0.32 s.
-fn audio_in_parts(slot: u64) -> Vec<u8> {
-    let mut bytes = styp(false);
-    for part in 0..6 {
-        bytes.extend(chunk(slot * AUDIO_SEGMENT + part * 15 * 1_024, 15, true));
-    }
-    bytes
-}
-
-/// A channel with parts of 0.32 s that has had `slots` whole segments.
-async fn on_air(slots: u64, change: impl FnOnce(&mut selvedge_origin::Config)) -> World {
-    let world = World::with(|config| {
-        config.part_target_ms = 320;
-        change(config);
-    })
-    .await;
-    world.begin("demo").await;
-    for slot in FIRST..FIRST + slots {
-        whole(&world, slot).await;
-    }
-    world
-}
-
-async fn whole(world: &World, slot: u64) {
-    world
-        .clock
-        .set(selvedge_origin::time::UnixMillis(((slot + 1) * 1_920) as i64));
-    let path = |track| format!("/ingest/demo/{track}/{slot}.m4s");
-    world
-        .must_put(&path("video"), video(slot * VIDEO_SEGMENT, 48))
-        .await;
-    world.must_put(&path("audio"), audio_in_parts(slot)).await;
-}
-
-fn push_video(world: &World, slot: u64) -> Push {
-    Push::begin(world, &format!("/ingest/demo/video/{slot}.m4s"))
-}
-
-/// A request that goes on in the background.
-fn ask(world: &World, path: &str, headers: &[(&'static str, &'static str)]) -> JoinHandle<Response> {
-    let mut request = Request::get(path);
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    let request = request.body(Body::empty()).unwrap();
-    let router = world.origin.router();
-    tokio::spawn(async move { router.oneshot(request).await.unwrap() })
 }
 
 async fn read(response: Response) -> (StatusCode, HeaderMap, Vec<u8>) {
@@ -139,9 +46,9 @@ fn part_line(slot: u64, part: u64) -> String {
 
 #[tokio::test]
 async fn a_blocked_request_is_answered_when_its_part_is_complete() {
-    let world = on_air(3, |_| {}).await;
+    let world = World::on_air(FIRST..FIRST + 3, |_| {}).await;
     let slot = FIRST + 3;
-    let push = push_video(&world, slot);
+    let push = world.push_video(slot);
     push.send([styp(false), eight(slot, 0)].concat()).await;
     let listed = world.text(PLAYLIST).await;
     assert!(listed.contains(&part_line(slot, 0)), "{listed}");
@@ -180,10 +87,10 @@ async fn a_blocked_request_is_answered_when_its_part_is_complete() {
 
 #[tokio::test]
 async fn a_sequence_number_alone_waits_for_the_whole_segment() {
-    let world = on_air(3, |_| {}).await;
+    let world = World::on_air(FIRST..FIRST + 3, |_| {}).await;
     let slot = FIRST + 3;
     let blocked = ask(&world, &format!("{PLAYLIST}?_HLS_msn={slot}"), &[]);
-    let push = push_video(&world, slot);
+    let push = world.push_video(slot);
     push.send(styp(false)).await;
     for part in 0..6 {
         push.send(eight(slot, part)).await;
@@ -196,10 +103,10 @@ async fn a_sequence_number_alone_waits_for_the_whole_segment() {
 
 #[tokio::test]
 async fn a_part_behind_the_last_is_the_first_of_the_next_segment() {
-    let world = on_air(3, |_| {}).await;
+    let world = World::on_air(FIRST..FIRST + 3, |_| {}).await;
     let slot = FIRST + 3;
     let blocked = ask(&world, &at(slot - 1, 6), &[]);
-    let push = push_video(&world, slot);
+    let push = world.push_video(slot);
     push.send(styp(false)).await;
     assert!(!blocked.is_finished());
     push.send(eight(slot, 0)).await;
@@ -208,7 +115,7 @@ async fn a_part_behind_the_last_is_the_first_of_the_next_segment() {
 
 #[tokio::test]
 async fn what_does_not_come_in_three_target_durations_is_503_and_not_kept() {
-    let world = on_air(3, |_| {}).await;
+    let world = World::on_air(FIRST..FIRST + 3, |_| {}).await;
     let blocked = ask(&world, &at(FIRST + 3, 0), &[]);
     let (status, headers, body) = read(blocked.await.unwrap()).await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
@@ -218,7 +125,7 @@ async fn what_does_not_come_in_three_target_durations_is_503_and_not_kept() {
 
 #[tokio::test]
 async fn directives_are_followed_or_refused_at_once() {
-    let world = on_air(3, |_| {}).await;
+    let world = World::on_air(FIRST..FIRST + 3, |_| {}).await;
     let newest = FIRST + 2;
     for refused in [
         format!("{PLAYLIST}?_HLS_part=0"),
@@ -242,10 +149,10 @@ async fn directives_are_followed_or_refused_at_once() {
 
 #[tokio::test]
 async fn a_delta_update_waits_like_a_whole_playlist() {
-    let world = on_air(12, |_| {}).await;
+    let world = World::on_air(FIRST..FIRST + 12, |_| {}).await;
     let slot = FIRST + 12;
     let blocked = ask(&world, &format!("{}&_HLS_skip=YES", at(slot, 0)), &[]);
-    let push = push_video(&world, slot);
+    let push = world.push_video(slot);
     push.send([styp(false), eight(slot, 0)].concat()).await;
     let delta = text(blocked.await.unwrap()).await;
     assert!(delta.contains("#EXT-X-SKIP:SKIPPED-SEGMENTS=5\n"), "{delta}");
@@ -255,7 +162,7 @@ async fn a_delta_update_waits_like_a_whole_playlist() {
 
 #[tokio::test]
 async fn an_end_answers_all_who_wait() {
-    let world = on_air(3, |_| {}).await;
+    let world = World::on_air(FIRST..FIRST + 3, |_| {}).await;
     let blocked = ask(&world, &at(FIRST + 4, 0), &[]);
     settle().await;
     for track in ["video", "audio"] {
@@ -272,7 +179,7 @@ async fn an_end_answers_all_who_wait() {
     assert!(text(blocked.await.unwrap()).await.ends_with("#EXT-X-ENDLIST\n"));
     let (_, headers, ended) = world.get(&at(FIRST + 900, 0), &[]).await;
     let ended = String::from_utf8(ended).unwrap();
-    assert!(!ended.contains("#EXT-X-PART"), "{ended}");
+    assert!(!ended.contains("#EXT-X-PRELOAD-HINT"), "{ended}");
     assert_eq!(
         headers["cache-control"], "public, max-age=1",
         "the encoder may come back, and its numbers with it"
@@ -281,9 +188,9 @@ async fn an_end_answers_all_who_wait() {
 
 #[tokio::test]
 async fn parts_are_the_segment_cut_up_and_never_change() {
-    let world = on_air(3, |_| {}).await;
+    let world = World::on_air(FIRST..FIRST + 3, |_| {}).await;
     let slot = FIRST + 3;
-    let push = push_video(&world, slot);
+    let push = world.push_video(slot);
     push.send([styp(false), eight(slot, 0)].concat()).await;
     let path = |part| format!("/live/demo/video/{}.{part}.m4s", name_of(slot));
     let (status, headers, early) = world.get(&path(0), &[]).await;
@@ -317,7 +224,7 @@ async fn parts_are_the_segment_cut_up_and_never_change() {
 
 #[tokio::test]
 async fn the_hinted_part_is_sent_while_it_comes_in() {
-    let world = on_air(3, |_| {}).await;
+    let world = World::on_air(FIRST..FIRST + 3, |_| {}).await;
     let slot = FIRST + 3;
     // Between two segments, the first part of the next one is hinted.
     let listed = world.text(PLAYLIST).await;
@@ -329,7 +236,7 @@ async fn the_hinted_part_is_sent_while_it_comes_in() {
     let hinted = ask(&world, &path(0), &[]);
     settle().await;
     assert!(!hinted.is_finished());
-    let push = push_video(&world, slot);
+    let push = world.push_video(slot);
     let frames = |first: u64, syncs| {
         let time = slot * VIDEO_SEGMENT + first * u64::from(VIDEO.sample);
         chunk(time, 4, syncs)
@@ -354,7 +261,7 @@ async fn the_hinted_part_is_sent_while_it_comes_in() {
 
 #[tokio::test]
 async fn a_part_that_is_neither_there_nor_hinted_is_404_at_once() {
-    let world = on_air(3, |_| {}).await;
+    let world = World::on_air(FIRST..FIRST + 3, |_| {}).await;
     let slot = FIRST + 3;
     for name in [
         format!("{}.1.m4s", name_of(slot)),
@@ -370,9 +277,9 @@ async fn a_part_that_is_neither_there_nor_hinted_is_404_at_once() {
 
 #[tokio::test]
 async fn a_hinted_part_that_does_not_come_is_not_waited_for_longer_than_that_is_known() {
-    let world = on_air(3, |_| {}).await;
+    let world = World::on_air(FIRST..FIRST + 3, |_| {}).await;
     let slot = FIRST + 3;
-    let push = push_video(&world, slot);
+    let push = world.push_video(slot);
     push.send([styp(false), eight(slot, 0)].concat()).await;
     push.send(eight(slot, 1)).await;
     let path = format!("/live/demo/video/{}.2.m4s", name_of(slot));
@@ -380,7 +287,7 @@ async fn a_hinted_part_that_does_not_come_is_not_waited_for_longer_than_that_is_
     settle().await;
     // The segment ends early.
     push.end().await;
-    whole(&world, slot + 1).await;
+    world.chunked(slot + 1).await;
     let (status, headers, _) = read(hinted.await.unwrap()).await;
     assert_eq!(status, StatusCode::NOT_FOUND);
     assert_eq!(headers["cache-control"], "no-store");
@@ -388,7 +295,7 @@ async fn a_hinted_part_that_does_not_come_is_not_waited_for_longer_than_that_is_
 
 #[tokio::test]
 async fn requests_that_wait_are_bounded_in_number() {
-    let world = on_air(3, |config| config.limits.blocked = 2).await;
+    let world = World::on_air(FIRST..FIRST + 3, |config| config.limits.blocked = 2).await;
     let first = ask(&world, &at(FIRST + 3, 0), &[]);
     let second = ask(&world, &at(FIRST + 3, 0), &[]);
     settle().await;
@@ -406,9 +313,9 @@ async fn requests_that_wait_are_bounded_in_number() {
 
 #[tokio::test]
 async fn renditions_report_each_other() {
-    let world = on_air(3, |_| {}).await;
+    let world = World::on_air(FIRST..FIRST + 3, |_| {}).await;
     let slot = FIRST + 3;
-    let push = push_video(&world, slot);
+    let push = world.push_video(slot);
     push.send([styp(false), eight(slot, 0)].concat()).await;
     push.send(eight(slot, 1)).await;
     let video = world.text(PLAYLIST).await;
@@ -426,7 +333,7 @@ async fn renditions_report_each_other() {
 
 #[tokio::test]
 async fn a_head_request_says_what_a_get_would() {
-    let world = on_air(3, |_| {}).await;
+    let world = World::on_air(FIRST..FIRST + 3, |_| {}).await;
     let response = world
         .send(Request::head(PLAYLIST).body(Body::empty()).unwrap())
         .await;

@@ -227,11 +227,6 @@ async fn a_segment_sent_again_by_a_sender_without_a_clock_is_no_restart() {
     assert_eq!(read_playlist(&text).segments.len(), 5, "{text}");
 }
 
-fn cut(bytes: &[u8]) -> Body {
-    let pieces = [Ok(bytes.to_vec()), Err(std::io::Error::other("reset"))];
-    Body::from_stream(futures_util::stream::iter(pieces))
-}
-
 #[tokio::test]
 async fn a_graceful_stop_keeps_what_was_cut_off() {
     let mut world = World::new().await;
@@ -239,7 +234,9 @@ async fn a_graceful_stop_keeps_what_was_cut_off() {
     world.slot("demo", FIRST).await;
     world.slot("demo", FIRST + 1).await;
     let third = video((FIRST + 2) * VIDEO_SEGMENT, 48);
-    world.put("/ingest/demo/video/3.m4s", cut(&third[..700])).await;
+    world
+        .put("/ingest/demo/video/3.m4s", cut_off(&third[..700]))
+        .await;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let stop = tokio::time::sleep(std::time::Duration::from_millis(50));
     world.origin.clone().serve(listener, stop).await.unwrap();

@@ -36,7 +36,6 @@ async fn a_channel_on_unix_time_is_served_as_epoch_zero_in_both_dialects() {
     #EXT-X-VERSION:6
     #EXT-X-TARGETDURATION:2
     #EXT-X-MEDIA-SEQUENCE:935032500
-    #EXT-X-INDEPENDENT-SEGMENTS
     #EXT-X-MAP:URI="init-d56edf38.mp4"
     #EXT-X-PROGRAM-DATE-TIME:2026-11-21T12:00:00.000Z
     #EXTINF:1.920000,
@@ -486,13 +485,9 @@ async fn a_connection_cut_in_a_segment_keeps_its_whole_chunks_until_the_sender_s
     for slot in FIRST..FIRST + 2 {
         world.slot("demo", slot).await;
     }
-    let cut = |bytes: Vec<u8>| {
-        let pieces = [Ok(Bytes::from(bytes)), Err(std::io::Error::other("reset"))];
-        Body::from_stream(futures_util::stream::iter(pieces))
-    };
     let third = video((FIRST + 2) * VIDEO_SEGMENT, 48);
     let (status, _) = world
-        .put("/ingest/demo/video/2.m4s", cut(third[..700].to_vec()))
+        .put("/ingest/demo/video/2.m4s", cut_off(&third[..700]))
         .await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
     let listed = async || read_playlist(&world.text("/live/demo/video/index.m3u8").await).segments;
@@ -507,7 +502,7 @@ async fn a_connection_cut_in_a_segment_keeps_its_whole_chunks_until_the_sender_s
     // Not sent again, its whole chunks are listed with what comes next, and no number is lost.
     let fourth = video((FIRST + 3) * VIDEO_SEGMENT, 48);
     world
-        .put("/ingest/demo/video/3.m4s", cut(fourth[..700].to_vec()))
+        .put("/ingest/demo/video/3.m4s", cut_off(&fourth[..700]))
         .await;
     world
         .must_put("/ingest/demo/video/4.m4s", video((FIRST + 4) * VIDEO_SEGMENT, 48))
@@ -739,6 +734,198 @@ async fn one_endless_body_is_cut_into_segments_at_sync_samples() {
         read.segments.iter().map(|s| s.duration).collect::<Vec<_>>(),
         [2.0; 4]
     );
+}
+
+/// A body of one event: pictures with a key frame a second, or sound, for so many seconds from noon on.
+fn endless(is_video: bool, seconds: std::ops::Range<u64>) -> Vec<u8> {
+    if is_video {
+        let parts = seconds.flat_map(|second| (0..5).map(move |part| (second, part)));
+        let media = parts.flat_map(|(second, part)| {
+            chunk(NOON as u64 * 90 + second * 90_000 + part * 18_000, 5, part == 0)
+        });
+        return media.collect();
+    }
+    // A frame a chunk, as ffmpeg sends it.
+    let frames = (seconds.start * 48_000).div_ceil(1_024)..(seconds.end * 48_000).div_ceil(1_024);
+    frames
+        .flat_map(|frame| chunk(NOON as u64 * 48 + frame * 1_024, 1, true))
+        .collect()
+}
+
+#[tokio::test]
+async fn sound_that_comes_in_one_endless_body_is_cut_where_pictures_are() {
+    for sound_is_ahead in [false, true] {
+        let world = World::new().await;
+        let push = |is_video: bool, track: &str| {
+            let push = Push::begin(&world, &format!("/ingest/long/Streams({track})"));
+            (is_video, push)
+        };
+        let mut pushes = [push(true, "video.cmfv"), push(false, "audio.cmfa")];
+        if sound_is_ahead {
+            pushes.reverse();
+        }
+        for (is_video, push) in &pushes {
+            push.send(init(if *is_video { VIDEO } else { AUDIO })).await;
+        }
+        for second in 0..13 {
+            for (is_video, push) in &pushes {
+                push.send(endless(*is_video, second..second + 1)).await;
+                push.taken().await;
+            }
+        }
+        for (_, push) in pushes {
+            push.end().await;
+        }
+        let read =
+            async |track: &str| read_playlist(&world.text(&format!("/live/long/{track}/index.m3u8")).await);
+        let (pictures, sound) = (read("video").await, read("audio").await);
+        let lasts = |list: &m3u8_rs::MediaPlaylist| {
+            let durations = list.segments.iter().map(|segment| segment.duration);
+            durations.collect::<Vec<_>>()
+        };
+        let told = format!(
+            "sound is ahead: {sound_is_ahead}; {:?} and {:?}",
+            lasts(&pictures),
+            lasts(&sound)
+        );
+        assert_eq!(numbers(&sound), numbers(&pictures), "{told}");
+        let begins = |list: &m3u8_rs::MediaPlaylist| {
+            let ends = list.segments.iter().scan(0.0, |end, segment| {
+                *end += segment.duration;
+                Some(*end)
+            });
+            ends.collect::<Vec<_>>()
+        };
+        for (picture, sound) in begins(&pictures).iter().zip(begins(&sound)) {
+            assert!(
+                (picture - sound).abs() < 0.022,
+                "within a frame of sound: {picture}, {sound}; {told}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_cut_off_segment_left_of_its_slot_is_told_by_the_gaps_behind_it() {
+    let world = World::on_air(FIRST..FIRST + 3, |_| {}).await;
+    let slot = FIRST + 3;
+    let push = world.push_video(slot);
+    for chunk in &video_chunks(slot)[..4] {
+        push.send(chunk.clone()).await;
+    }
+    push.cut().await;
+    world.chunked(slot + 3).await;
+    let read = read_playlist(&world.text("/live/demo/video/index.m3u8").await);
+    assert_eq!(numbers(&read), (FIRST..=slot + 3).collect::<Vec<_>>());
+    let durations: Vec<f32> = read
+        .segments
+        .iter()
+        .skip(3)
+        .map(|segment| segment.duration)
+        .collect();
+    assert_eq!(durations, [1.28, 2.24, 2.24, 1.92]);
+    let dated = |index: usize| read.segments[index].program_date_time.is_some();
+    assert!(!dated(4) && !dated(6), "nothing is missing between them");
+}
+
+#[tokio::test]
+async fn a_channel_whose_media_has_stopped_is_left_to_another_origin() {
+    let mut world = World::with(|config| {
+        config.stale_after_s = 10;
+        config.part_target_ms = 320;
+    })
+    .await;
+    world.begin("demo").await;
+    for slot in FIRST..FIRST + 3 {
+        world.chunked(slot).await;
+    }
+    let documents = [
+        "index.m3u8",
+        "video/index.m3u8",
+        "manifest.mpd",
+        "number.mpd",
+        "manifest.mpp",
+    ];
+    let after = |seconds: i64| UnixMillis(NOON + 3 * 1_920 + seconds * 1_000);
+    let answers = async |world: &World| {
+        let mut answers = Vec::new();
+        for document in documents {
+            let (status, headers, body) = world.get(&format!("/live/demo/{document}"), &[]).await;
+            let cached = headers["cache-control"].to_str().unwrap().to_owned();
+            answers.push((status, cached, String::from_utf8_lossy(&body).into_owned()));
+        }
+        answers
+    };
+    let assert_shown = async |world: &World, shown: bool| {
+        for (status, cached, body) in answers(world).await {
+            if shown {
+                assert_eq!(status, StatusCode::OK, "{body}");
+            } else {
+                assert_eq!(
+                    (status, &*cached),
+                    (StatusCode::SERVICE_UNAVAILABLE, "no-store"),
+                    "{body}"
+                );
+                assert!(body.contains("urn:selvedge:error:stale"), "{body}");
+            }
+        }
+        let metrics = world.text("/metrics").await;
+        let line = format!(
+            "selvedge_channel_withheld{{channel=\"demo\",reason=\"stale\"}} {}",
+            u8::from(!shown)
+        );
+        assert!(metrics.lines().any(|found| found == line), "{metrics}");
+    };
+    world.clock.set(after(10));
+    assert_shown(&world, true).await;
+    world.clock.set(after(11));
+    assert_shown(&world, false).await;
+    let media = format!("/live/demo/video/0-{}.m4s", (FIRST + 2) * VIDEO_SEGMENT);
+    assert_eq!(
+        world.get(&media, &[]).await.0,
+        StatusCode::OK,
+        "media that is there is served"
+    );
+    // Whoever fetches from an origin that has come back finds it as it was.
+    world.restart().await;
+    assert_shown(&world, false).await;
+    world.chunked(FIRST + 9).await;
+    assert_shown(&world, true).await;
+    for track in ["video", "audio"] {
+        let (time, samples) = match track {
+            "video" => ((FIRST + 10) * VIDEO_SEGMENT, 48),
+            _ => ((FIRST + 10) * AUDIO_SEGMENT, 90),
+        };
+        let last = [styp(true), chunk(time, samples, true)].concat();
+        world
+            .must_put(&format!("/ingest/demo/{track}/{}.m4s", FIRST + 10), last)
+            .await;
+    }
+    world.clock.set(after(40));
+    let (status, _, _) = world.get("/live/demo/video/index.m3u8", &[]).await;
+    assert_eq!(status, StatusCode::OK, "what has ended is never stale");
+}
+
+#[tokio::test]
+async fn a_channel_that_has_lost_a_track_is_left_to_another_origin() {
+    let world = World::with(|config| config.incomplete_after_s = 5).await;
+    world.begin("demo").await;
+    for slot in FIRST..FIRST + 3 {
+        world.slot("demo", slot).await;
+    }
+    let mut statuses = Vec::new();
+    for slot in FIRST + 3..FIRST + 6 {
+        let media = video(slot * VIDEO_SEGMENT, 48);
+        world
+            .must_put(&format!("/ingest/demo/video/{slot}.m4s"), media)
+            .await;
+        statuses.push(world.get("/live/demo/index.m3u8", &[]).await.0.as_u16());
+    }
+    assert_eq!(statuses, [200, 200, 503], "5.76 s behind");
+    let told = world.text("/channels/demo").await;
+    assert!(told.contains("\"withheld\":\"incomplete\""), "{told}");
+    world.slot("demo", FIRST + 6).await;
+    assert_eq!(world.get("/live/demo/index.m3u8", &[]).await.0, StatusCode::OK);
 }
 
 #[tokio::test]

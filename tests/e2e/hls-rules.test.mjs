@@ -329,6 +329,7 @@ describe('the playlists of a rendition over time', () => {
     ['header-changed', live().replace('PART-TARGET=0.32', 'PART-TARGET=0.33')],
     ['header-changed', live().replace('HOLD-BACK=6', 'HOLD-BACK=7')],
     ['media-sequence-fell', live({ first: 99, count: 8 }), undefined, live({ first: 100, count: 7 })],
+    ['header-changed', `${live().replace('CAN-SKIP-UNTIL=12', 'CAN-SKIP-UNTIL=14')}#EXT-X-ENDLIST\n`],
     ['edge-fell', live({ open: 1 }), ['edge-fell', 'part-changed']],
     [
       'changed-after-end',
@@ -473,8 +474,8 @@ describe('the renditions of a presentation', () => {
     ['discontinuities-differ', run([1]), run([1]).map((text) => other(text).replace('SEQUENCE:3', 'SEQUENCE:4'))],
     [
       'report-unknown',
-      run([1]),
-      run([1]).map((text) => other(text).replace('../a/index', '../c/index')),
+      run([1, 2]),
+      run([1, 2]).map((text) => other(text).replace('../a/index', '../c/index')),
       ['report-missing', 'report-unknown'],
     ],
     [

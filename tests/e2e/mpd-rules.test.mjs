@@ -296,6 +296,7 @@ describe('the updates of an MPD', () => {
     ['segment-changed', swap(/<S t=.*/, '<S t="270000" d="180000" r="7"/><S d="190000"/>', next)],
     ['segment-cut', swap(/<S t=.*/, '<S t="270000" d="180000" r="7"/><S d="170000"/>', next)],
     ['edge-fell', mpd({ step: 1, count: 8 })],
+    ['segment-withdrawn', mpd({ count: 9, publish: 19 }), undefined, mpd({ publish: 18 })],
   ];
   for (const [index, [rule, text, expected, before = mpd()]] of cases.entries()) {
     test(`that break ${rule} are caught (${index})`, () => {

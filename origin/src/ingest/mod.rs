@@ -12,7 +12,7 @@ use std::sync::Arc;
 use crate::Error;
 use crate::admit::Terms;
 use crate::cmaf::{self, Chunk, Event, FourCc, Init, Kind, Limits, Reader};
-use crate::media::{ClosedSegment, OpenSegment};
+use crate::media::{ClosedSegment, Cuts, OpenSegment};
 use crate::time::UnixMillis;
 pub use gzip::Inflate;
 pub use manifest::manifest_ends;
@@ -40,6 +40,8 @@ pub struct Body {
     number: Option<u64>,
     /// Cut at sync samples after this long, in nanoseconds: for bodies that carry more than one segment.
     cut_after: i64,
+    /// Where the channel's pictures are cut, for a track that goes by them.
+    cuts: Option<Cuts>,
     segment_limit: u64,
     /// Where the track's media ends so far, in ticks.
     edge: Option<u64>,
@@ -63,6 +65,7 @@ impl Body {
                 None => cut_after,
                 Some(_) => cut_after.saturating_mul(LONG_BODY).min(LONG_BODY_NANOS),
             },
+            cuts: None,
             segment_limit: limits.chunk,
             edge: None,
             received: 0,
@@ -86,15 +89,67 @@ impl Body {
         }
     }
 
+    /// The segment that is coming in, of a body that carries many: how far it goes is for [`Body::set_cuts`] to say.
+    pub fn open_ended(&self) -> Option<&OpenSegment> {
+        self.open.as_ref().filter(|_| self.number.is_none())
+    }
+
+    /// Says where the channel's pictures are cut, so that a track that comes in one long body is cut there too.
+    /// `None` lets it be cut by its own time.
+    pub fn set_cuts(&mut self, cuts: Option<Cuts>) {
+        self.cuts = cuts;
+    }
+
     /// Takes bytes that came at `now`; pushes onto `steps` what they complete.
     ///
     /// # Errors
     /// [`Error::BadMedia`] and its kind. What was complete before stays in `steps`.
     pub fn push(&mut self, bytes: &[u8], now: UnixMillis, steps: &mut Vec<Step>) -> Result<(), Error> {
-        self.received += bytes.len() as u64;
-        let pushed = self.reader.push(bytes);
+        let fed = self.feed(bytes);
         self.drain(now, steps)?;
-        Ok(pushed?)
+        fed
+    }
+
+    /// Takes bytes, for [`Body::step`] to make something of.
+    ///
+    /// # Errors
+    /// [`Error::BadMedia`] and its kind; what was complete before is there for [`Body::step`] all the same.
+    pub fn feed(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.received += bytes.len() as u64;
+        Ok(self.reader.push(bytes)?)
+    }
+
+    /// Takes the next init segment, chunk or end of what was fed until `now`, and pushes onto `steps` what that
+    /// completes; false when there is none.
+    ///
+    /// # Errors
+    /// [`Error::BadMedia`] and its kind.
+    pub fn step(&mut self, now: UnixMillis, steps: &mut Vec<Step>) -> Result<bool, Error> {
+        let Some(event) = self.reader.next_event() else {
+            return Ok(false);
+        };
+        match event {
+            Event::Init(init) => {
+                self.close(true, steps);
+                let init = Arc::new(*init);
+                self.init = Some(Arc::clone(&init));
+                self.had_init = true;
+                steps.push(Step::Init(init));
+            }
+            Event::Chunk(mut chunk) => {
+                self.complete(&mut chunk)?;
+                self.chunk(&chunk, now, steps)?;
+            }
+            Event::End => {
+                self.close(true, steps);
+                // ffmpeg's mp4 muxer and Shaka write an index at the end of every file; only a lone one is
+                // an end of the event.
+                if !self.had_media {
+                    steps.push(Step::End);
+                }
+            }
+        }
+        Ok(true)
     }
 
     /// The sender ended the body.
@@ -155,29 +210,7 @@ impl Body {
     }
 
     fn drain(&mut self, now: UnixMillis, steps: &mut Vec<Step>) -> Result<(), Error> {
-        while let Some(event) = self.reader.next_event() {
-            match event {
-                Event::Init(init) => {
-                    self.close(true, steps);
-                    let init = Arc::new(*init);
-                    self.init = Some(Arc::clone(&init));
-                    self.had_init = true;
-                    steps.push(Step::Init(init));
-                }
-                Event::Chunk(mut chunk) => {
-                    self.complete(&mut chunk)?;
-                    self.chunk(&chunk, now, steps)?;
-                }
-                Event::End => {
-                    self.close(true, steps);
-                    // ffmpeg's mp4 muxer and Shaka write an index at the end of every file; only a lone one is
-                    // an end of the event.
-                    if !self.had_media {
-                        steps.push(Step::End);
-                    }
-                }
-            }
-        }
+        while self.step(now, steps)? {}
         Ok(())
     }
 
@@ -203,17 +236,15 @@ impl Body {
         let Some(init) = self.init.clone() else {
             return Err(Error::NoInit { track: String::new() });
         };
-        let is_full = |open: &OpenSegment, after| {
-            let syncs = init.kind != Kind::Video || chunk.fragment.starts_with_sync(init.default_flags);
-            let half = chunk.fragment.duration(init.default_duration) / 2;
-            let half = crate::time::ticks_to_nanos(half.cast_signed(), init.timescale);
-            syncs && open.span().saturating_add(half) >= after
-        };
-        if self.open.as_ref().is_some_and(|open| {
-            is_full(open, self.cut_after) || self.number.is_none() && open.leaves_hole_before(chunk)
-        }) {
-            self.close(true, steps);
-            self.number = None;
+        while let Some(place) = self.cut_before(chunk, &init) {
+            let front = self.open.as_mut().and_then(|open| open.split_before(place));
+            match front {
+                Some(front) => steps.push(Step::Segment(Box::new(front.close(true)))),
+                None => {
+                    self.close(true, steps);
+                    self.number = None;
+                }
+            }
         }
         let outcome = match &mut self.open {
             Some(open) if open.length().saturating_add(chunk.bytes.len() as u64) > self.segment_limit => {
@@ -236,8 +267,36 @@ impl Body {
             })
         })
     }
+
+    /// Where the segment that is coming in is cut, now that another chunk comes: before which of its own chunks, or
+    /// behind them all.
+    fn cut_before(&self, chunk: &Chunk, init: &Init) -> Option<usize> {
+        let open = self.open.as_ref()?;
+        let behind_all = open.chunks().count();
+        if self.number.is_none() && open.leaves_hole_before(chunk) {
+            return Some(behind_all);
+        }
+        let half = chunk.fragment.duration(init.default_duration) / 2;
+        if let Some(cuts) = self.cuts.as_ref().filter(|_| self.number.is_none()) {
+            let begins = |start: u64, at: u64| start.saturating_add(half) >= at;
+            let Some(at) = cuts.at.iter().copied().find(|at| !begins(open.start(), *at)) else {
+                // Pictures may come a little later; not so much.
+                return (open.span() >= self.cut_after.saturating_mul(PATIENCE)).then_some(behind_all);
+            };
+            if !begins(chunk.fragment.decode_time, at) {
+                return None;
+            }
+            let first = open.chunks().position(|(span, _)| begins(span.start, at));
+            return first.filter(|_| !cuts.is_on_air).or(Some(behind_all));
+        }
+        let syncs = init.kind != Kind::Video || chunk.fragment.starts_with_sync(init.default_flags);
+        let half = crate::time::ticks_to_nanos(half.cast_signed(), init.timescale);
+        (syncs && open.span().saturating_add(half) >= self.cut_after).then_some(behind_all)
+    }
 }
 
+/// Sound waits for so many segments to be cut where pictures are.
+const PATIENCE: i64 = 4;
 /// A numbered body this many times as long as a segment carries more than one.
 const LONG_BODY: i64 = 8;
 /// So does one that is longer than this.

@@ -246,7 +246,7 @@ impl Channel {
             }
             state.follow_tail();
             self.updated = now;
-            self.announce(ordinal, &segment.events);
+            self.announce(track, ordinal, &segment.events);
             return done;
         }
         if let Some(tail) = &state.tail {
@@ -316,7 +316,7 @@ impl Channel {
             }
             state.follow_tail();
             self.updated = now;
-            self.announce(ordinal, &announced);
+            self.announce(track, ordinal, &announced);
             if is_complete {
                 self.finish(track, now, &mut done);
             }
@@ -485,6 +485,7 @@ impl Channel {
             inits: track.inits.clone(),
             entries: track.entries.iter().cloned().collect(),
             open: track.tail.as_ref().map(|tail| Arc::new(tail.view())),
+            inband: track.inband.clone(),
             counts: Counts {
                 bytes: track.bytes(),
                 ..track.counts
@@ -705,7 +706,7 @@ impl Channel {
             self.resumed = now;
         }
         self.updated = now;
-        self.announce(ordinal, &segment.events);
+        self.announce(track, ordinal, &segment.events);
         let Some(state) = self.tracks.get_mut(track) else {
             return;
         };

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use selvedge_breaks::{
     Openers, Signal, Ticks,
@@ -13,13 +14,14 @@ use selvedge_breaks::{
 
 use super::channel::Channel;
 use super::timeline::Epoch;
+use super::track::Track;
 use crate::cmaf::{Chunk, EventMessage};
 use crate::time::{UnixMillis, ticks_to_nanos};
 
 /// An event of a channel, from an `emsg` box (ISO/IEC 23009-1 5.10.3.3) or an event track (ISO/IEC 23001-18).
 ///
 /// The same event comes with every rendition and every repetition: `(scheme, value, id)` is what it is known by.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Event {
     /// `schemeIdUri`.
     pub scheme: String,
@@ -34,13 +36,15 @@ pub struct Event {
     /// Duration in nanoseconds; `None` when it was not said.
     pub span: Option<i64>,
     /// `message_data`.
+    #[serde(with = "base64")]
     pub message: Bytes,
     /// What it says of a break, where it is a SCTE-35 splice.
     pub splice: Option<Splice>,
 }
 
 /// Which end of a break a splice is (SCTE 35 9.7.3, 10.3.3).
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Splice {
     /// A break begins.
     Out,
@@ -48,6 +52,34 @@ pub enum Splice {
     In,
     /// Something else that a splice information section may say.
     Other,
+}
+
+/// A message is written as base64.
+mod base64 {
+    use base64ct::{Base64, Encoding as _};
+    use bytes::Bytes;
+    use serde::de::Error as _;
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(message: &Bytes, to: S) -> Result<S::Ok, S::Error> {
+        Base64::encode_string(message).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Bytes, D::Error> {
+        let text = String::deserialize(from)?;
+        Base64::decode_vec(&text)
+            .map(Bytes::from)
+            .map_err(D::Error::custom)
+    }
+}
+
+/// A stream of events in the segments of a track (ISO/IEC 23009-1 5.10.3.3): `emsg` boxes of one scheme and value.
+#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+pub struct Inband {
+    /// `schemeIdUri`.
+    pub scheme: String,
+    /// `value`.
+    pub value: String,
 }
 
 /// An event as a chunk announced it, on its own timeline.
@@ -66,6 +98,11 @@ impl Announced {
             start: message.starts_at(presented),
             message: message.clone(),
         })
+    }
+
+    /// Media time at which it begins, in nanoseconds.
+    pub(super) fn start(&self) -> i64 {
+        self.start
     }
 
     fn place(&self, epoch: &Epoch) -> Event {
@@ -166,11 +203,42 @@ impl Events {
     pub(super) fn told(&self) -> u64 {
         self.told
     }
+
+    /// As they were before a restart.
+    pub(super) fn restore(events: Vec<Event>, told: u64) -> Self {
+        let key = |event: &Event| (event.scheme.clone(), event.value.clone(), event.id);
+        let known = events.into_iter().map(|event| (key(&event), Arc::new(event)));
+        Self {
+            known: known.take(MAX_EVENTS).collect(),
+            told,
+        }
+    }
+}
+
+impl Track {
+    /// Takes note of the streams that a segment's events are of.
+    fn note_inband(&mut self, announced: &[Announced]) {
+        for Announced { message, .. } in announced {
+            let is_known = |known: &Inband| known.scheme == message.scheme && known.value == message.value;
+            if self.inband.len() < MAX_INBAND && !self.inband.iter().any(is_known) {
+                self.inband.push(Inband {
+                    scheme: message.scheme.clone(),
+                    value: message.value.clone(),
+                });
+                // In one order on all tracks.
+                self.inband.sort();
+            }
+        }
+    }
 }
 
 impl Channel {
-    /// Takes what a segment on the timeline of that epoch announces.
-    pub(super) fn announce(&mut self, ordinal: u32, announced: &[Announced]) {
+    /// Takes what a segment of a track, on the timeline of that epoch, announces.
+    pub(super) fn announce(&mut self, track: &str, ordinal: u32, announced: &[Announced]) {
+        // The samples of an event track are no boxes of its segments.
+        if let Some(state) = self.tracks.get_mut(track).filter(|state| state.is_listed()) {
+            state.note_inband(announced);
+        }
         let Some(epoch) = self.epochs.iter().find(|epoch| epoch.ordinal == ordinal) else {
             return;
         };
@@ -196,3 +264,5 @@ const SAME_NANOS: u64 = 500_000_000;
 const OPEN_BREAK_NANOS: i64 = 6 * 3_600_000_000_000;
 /// Events of one channel.
 const MAX_EVENTS: usize = 256;
+/// Streams of events in one track.
+const MAX_INBAND: usize = 8;

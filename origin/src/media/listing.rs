@@ -76,7 +76,8 @@ impl Channel {
             let listed = missing
                 .min(grid.slots(self.settings.window(Some(grid))) + 1)
                 .min(MAX_GAPS);
-            let longest = i64::from(grid.target_duration_s) * 1_000_000_000;
+            // They take what a segment that broke off left of its slot (bis 6.2.1), as far as EXTINF, rounded, may go.
+            let longest = i64::from(grid.target_duration_s) * 1_000_000_000 + 499_000_000;
             let hole = wall.saturating_sub(end) / i64::try_from(missing).unwrap_or(i64::MAX);
             let span = if hole > grid.nominal / 4 {
                 hole.min(longest)

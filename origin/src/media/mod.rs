@@ -20,6 +20,7 @@
 //!   otherwise it is listed short.
 
 mod channel;
+mod cuts;
 mod event;
 mod grid;
 mod listing;
@@ -32,8 +33,9 @@ mod timeline;
 mod track;
 
 pub use channel::{Channel, Committed, Settings, Swept, Verdict};
+pub use cuts::Cuts;
 pub(crate) use event::signals;
-pub use event::{Announced, Event, Splice};
+pub use event::{Announced, Event, Inband, Splice};
 pub use segment::{
     BadChunk, ClosedSegment, Entry, Gap, MediaSequence, OpenSegment, Part, Parting, Segment, Span,
 };

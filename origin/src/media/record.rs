@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::channel::{Channel, Settings};
-use super::event::Events;
+use super::event::{Event, Events, Inband};
 use super::segment::Entry;
 use super::timeline::{Epoch, Grid};
 use super::track::{Expired, Measure, Place, Track};
@@ -25,6 +25,7 @@ impl Channel {
                 measure: track.measure,
                 ended: track.ended,
                 next_number: track.next_number,
+                inband: track.inband.clone(),
             };
             (name.clone(), record)
         });
@@ -38,6 +39,13 @@ impl Channel {
             ended: self.ended,
             updated: self.updated,
             began: self.began,
+            events: self
+                .events
+                .listed()
+                .iter()
+                .map(|event| Event::clone(event))
+                .collect(),
+            events_told: self.events.told(),
         }
     }
 
@@ -61,6 +69,7 @@ impl Channel {
                 measure: track.measure,
                 ended: track.ended,
                 next_number: track.next_number,
+                inband: track.inband,
                 ..Track::default()
             };
             (name, restored)
@@ -77,7 +86,7 @@ impl Channel {
             began: record.began,
             resumed: UnixMillis(0),
             kept_since: None,
-            events: Events::default(),
+            events: Events::restore(record.events, record.events_told),
         }
     }
 }
@@ -94,6 +103,10 @@ pub(crate) struct Record {
     ended: Option<UnixMillis>,
     updated: UnixMillis,
     began: Option<UnixMillis>,
+    #[serde(default)]
+    events: Vec<Event>,
+    #[serde(default)]
+    events_told: u64,
 }
 
 /// A track as the store keeps it.
@@ -107,6 +120,8 @@ pub(crate) struct TrackRecord {
     ended: bool,
     #[serde(default)]
     next_number: u64,
+    #[serde(default)]
+    inband: Vec<Inband>,
 }
 
 pub(crate) const RECORD_VERSION: u32 = 1;

@@ -407,6 +407,46 @@ impl OpenSegment {
         self.spans.iter().zip(&self.chunks)
     }
 
+    /// Decode time of its first sample, in ticks.
+    pub fn start(&self) -> u64 {
+        self.start
+    }
+
+    /// Takes what stands before a chunk away, as a segment of its own; `None` where that would leave nothing of one of
+    /// the two. `place` counts chunks from 0.
+    pub fn split_before(&mut self, place: usize) -> Option<Self> {
+        let start = self.spans.get(place).filter(|_| place > 0)?.start;
+        let end = self.start.saturating_add(self.duration);
+        let spans = self.spans.split_off(place);
+        let chunks = self.chunks.split_off(place);
+        let begins = ticks_to_nanos(start.cast_signed(), self.init.timescale);
+        let (before, after) = std::mem::take(&mut self.events)
+            .into_iter()
+            .partition(|event| event.start() < begins);
+        let front = Self {
+            init: Arc::clone(&self.init),
+            arrived: self.arrived,
+            number: self.number.take(),
+            start: self.start,
+            duration: self
+                .spans
+                .last()
+                .map_or(0, |last| last.end().saturating_sub(self.start)),
+            prft: self.prft.take(),
+            last: false,
+            slate: self.slate,
+            length: self.spans.iter().map(|span| span.length).sum(),
+            spans: std::mem::replace(&mut self.spans, spans),
+            chunks: std::mem::replace(&mut self.chunks, chunks),
+            events: before,
+        };
+        self.start = start;
+        self.duration = end.saturating_sub(start);
+        self.length = self.spans.iter().map(|span| span.length).sum();
+        self.events = after;
+        Some(front)
+    }
+
     /// Ends the segment. `whole` says that the sender ended it, rather than the connection.
     pub fn close(self, whole: bool) -> ClosedSegment {
         ClosedSegment {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::event::Event;
+use super::event::{Event, Inband};
 use super::segment::{Entry, MediaSequence, Part};
 use super::timeline::{Epoch, Grid};
 use crate::cmaf::Init;
@@ -56,6 +56,8 @@ pub struct TrackView {
     pub ended: bool,
     /// The encoders that push it.
     pub sources: Vec<SourceView>,
+    /// Streams of events in its segments, as far as any has been seen; sorted.
+    pub inband: Vec<Inband>,
     /// What has happened to the track.
     pub counts: Counts,
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::event::Inband;
 use super::segment::{ClosedSegment, Entry};
 use super::snapshot::{Counts, SourceView};
 use super::tail::{Push, Tail};
@@ -48,6 +49,8 @@ pub struct Track {
     pub(super) ended: bool,
     /// One more than the highest number that was listed.
     pub(super) next_number: u64,
+    /// Streams of events in its segments, sorted.
+    pub(super) inband: Vec<Inband>,
 }
 
 /// What is known of one encoder of a track.

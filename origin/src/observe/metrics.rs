@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use super::exposition::{Exposition, Kind};
 use super::report::{live_edge, state};
 use super::requests::{BOUNDS, Histogram, Route};
-use super::{Observed, Shown};
+use super::{Observed, Shown, Unfit};
 use crate::media::Counts;
 use crate::time::UnixMillis;
 
@@ -143,8 +143,21 @@ fn of_channels(text: &mut Exposition, channels: &[Shown<'_>], now: UnixMillis) {
     }
     let name = "selvedge_channel_blocked_players";
     text.family(name, Kind::Gauge, "Players that wait for what comes next.");
-    for Shown { snapshot, blocked } in channels {
+    for Shown {
+        snapshot, blocked, ..
+    } in channels
+    {
         text.sample(name, &[("channel", &snapshot.channel)], blocked);
+    }
+    let name = "selvedge_channel_withheld";
+    let help = "Whether playlists and MPDs are withheld, by reason: 1, or 0.";
+    text.family(name, Kind::Gauge, help);
+    for Shown { snapshot, unfit, .. } in channels {
+        for reason in Unfit::REASONS {
+            let is_it = unfit.as_ref().is_some_and(|unfit| unfit.reason() == reason);
+            let labels = [("channel", snapshot.channel.as_str()), ("reason", reason)];
+            text.sample(name, &labels, u8::from(is_it));
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! read from their snapshots when somebody asks, so it costs those who push and watch nothing.
 
 mod exposition;
+mod fitness;
 mod metrics;
 mod report;
 mod requests;
@@ -18,6 +19,7 @@ use crate::media::Snapshot;
 use crate::time::UnixMillis;
 
 pub(crate) use self::exposition::MEDIA_TYPE;
+pub(crate) use self::fitness::{Fitness, Unfit};
 pub(crate) use self::metrics::metrics;
 pub(crate) use self::report::{detail, summary};
 pub(crate) use self::requests::{Counting, Held, Route, UnderWay};
@@ -40,6 +42,8 @@ pub(crate) struct Observed {
     refused: Mutex<BTreeMap<&'static str, u64>>,
     /// The last problems of channels that exist.
     problems: Mutex<HashMap<String, VecDeque<Problem>>>,
+    /// Channels whose documents were withheld when it was last looked, and why.
+    withheld: Mutex<HashMap<String, &'static str>>,
     /// A stop was asked for.
     draining: AtomicBool,
 }
@@ -58,6 +62,8 @@ pub(crate) struct Shown<'c> {
     pub(crate) snapshot: &'c Snapshot,
     /// Players that wait for what is next.
     pub(crate) blocked: usize,
+    /// Why its documents are withheld, where they are.
+    pub(crate) unfit: Option<Unfit>,
 }
 
 impl Observed {
@@ -118,6 +124,23 @@ impl Observed {
             .get(channel)
             .map(|problems| problems.iter().cloned().collect())
             .unwrap_or_default()
+    }
+
+    /// Takes note of whether a channel's documents are withheld, and logs it when that has changed.
+    pub(crate) fn withhold(&self, channel: &str, unfit: Option<&Unfit>) {
+        let mut withheld = self.withheld.lock().unwrap_or_else(PoisonError::into_inner);
+        match (withheld.get(channel).copied(), unfit) {
+            (before, Some(unfit)) if before != Some(unfit.reason()) => {
+                withheld.insert(channel.to_owned(), unfit.reason());
+                let (reason, error) = (unfit.reason(), unfit.clone().refusal(channel));
+                tracing::warn!(channel, reason, %error, "documents are withheld");
+            }
+            (Some(_), None) => {
+                withheld.remove(channel);
+                tracing::info!(channel, reason = "fit", "documents are shown again");
+            }
+            _ => {}
+        }
     }
 
     /// A stop was asked for: whoever sends requests here should send them elsewhere.

@@ -8,13 +8,18 @@ use crate::time::UnixMillis;
 
 /// A channel in the list of all.
 pub(crate) fn summary(shown: &Shown<'_>, now: UnixMillis) -> Value {
-    let Shown { snapshot, blocked } = shown;
+    let Shown {
+        snapshot,
+        blocked,
+        unfit,
+    } = shown;
     json!({
         "channel": snapshot.channel,
         "state": state(snapshot, now),
         "began_ms": snapshot.began,
         "updated_ms": snapshot.updated,
         "blocked_players": blocked,
+        "withheld": unfit.as_ref().map(super::Unfit::reason),
         "tracks": snapshot.tracks.iter().map(|view| track(snapshot, view, now)).collect::<Vec<_>>(),
     })
 }

@@ -1,5 +1,7 @@
 //! What operators and their programs ask for: metrics, probes, and channels as JSON.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{delete, get};
@@ -7,8 +9,9 @@ use axum::{Router, http::StatusCode};
 use serde_json::{Value, json};
 
 use super::answer::text;
+use super::cell::Cell;
 use super::{Named, Origin};
-use crate::observe::{self, MEDIA_TYPE, OPENAPI, Shown};
+use crate::observe::{self, MEDIA_TYPE, OPENAPI, Shown, Unfit};
 use crate::{Error, media::Snapshot};
 
 /// The routes of this module.
@@ -35,51 +38,60 @@ async fn forget(State(origin): State<Origin>, Named(name): Named<String>) -> Res
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// All channels with their blocked players, by name.
-fn all(origin: &Origin) -> Vec<(std::sync::Arc<Snapshot>, usize)> {
+/// All channels as they are now, by name.
+fn all(origin: &Origin) -> Vec<Seen> {
     let mut cells = origin.cells();
     cells.sort_by(|one, other| one.name.cmp(&other.name));
-    cells
-        .iter()
-        .map(|cell| (cell.snapshot(), cell.blocked()))
-        .collect()
+    cells.iter().map(|cell| Seen::of(origin, cell)).collect()
+}
+
+/// A channel at the moment at which somebody asks.
+struct Seen {
+    snapshot: Arc<Snapshot>,
+    blocked: usize,
+    unfit: Option<Unfit>,
+}
+
+impl Seen {
+    fn of(origin: &Origin, cell: &Cell) -> Self {
+        let snapshot = cell.snapshot();
+        Self {
+            blocked: cell.blocked(),
+            unfit: origin.0.fitness.judge(&snapshot, origin.0.clock.now()),
+            snapshot,
+        }
+    }
+
+    fn shown(&self) -> Shown<'_> {
+        Shown {
+            snapshot: &self.snapshot,
+            blocked: self.blocked,
+            unfit: self.unfit.clone(),
+        }
+    }
 }
 
 async fn channels(State(origin): State<Origin>) -> Response {
     let now = origin.0.clock.now();
-    let list: Vec<Value> = all(&origin)
+    let all = all(&origin);
+    let list: Vec<Value> = all
         .iter()
-        .map(|(snapshot, blocked)| {
-            let shown = Shown {
-                snapshot,
-                blocked: *blocked,
-            };
-            observe::summary(&shown, now)
-        })
+        .map(|seen| observe::summary(&seen.shown(), now))
         .collect();
     text(Value::from(list).to_string(), "application/json")
 }
 
 async fn channel(State(origin): State<Origin>, Named(name): Named<String>) -> Result<Response, Error> {
     let cell = origin.cell(&name)?;
-    let shown = Shown {
-        snapshot: &cell.snapshot(),
-        blocked: cell.blocked(),
-    };
+    let seen = Seen::of(&origin, &cell);
     let problems = origin.0.observed.problems(&name);
-    let detail = observe::detail(&shown, &problems, origin.0.clock.now());
+    let detail = observe::detail(&seen.shown(), &problems, origin.0.clock.now());
     Ok(text(detail.to_string(), "application/json"))
 }
 
 async fn metrics(State(origin): State<Origin>) -> Response {
     let all = all(&origin);
-    let shown: Vec<Shown<'_>> = all
-        .iter()
-        .map(|(snapshot, blocked)| Shown {
-            snapshot,
-            blocked: *blocked,
-        })
-        .collect();
+    let shown: Vec<Shown<'_>> = all.iter().map(Seen::shown).collect();
     let pushes = *origin.0.tasks.borrow();
     let now = origin.0.clock.now();
     text(

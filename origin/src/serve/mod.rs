@@ -38,7 +38,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::clock::SharedClock;
 use crate::media::{Channel, Settings, Snapshot};
-use crate::observe::{Counting, Observed};
+use crate::observe::{Counting, Fitness, Observed};
 use crate::store::Store;
 use crate::time::UnixMillis;
 use crate::{Config, Error};
@@ -72,6 +72,7 @@ struct Inner {
     /// Pushes so far: the next one's number.
     pushed: AtomicU64,
     observed: Arc<Observed>,
+    fitness: Fitness,
 }
 
 impl Origin {
@@ -93,6 +94,7 @@ impl Origin {
         let pushes = Semaphore::new(config.limits.pushes as usize);
         let readers = Some(&config.cors_origin).filter(|readers| !readers.is_empty());
         let readers = readers.and_then(|readers| HeaderValue::from_str(readers).ok());
+        let fitness = Fitness::new(&config);
         Ok(Self(Arc::new(Inner {
             config,
             clock,
@@ -107,6 +109,7 @@ impl Origin {
             ranges: Ranges::default(),
             pushed: AtomicU64::new(0),
             observed: Arc::default(),
+            fitness,
         })))
     }
 
@@ -296,6 +299,8 @@ impl Origin {
             if swept.is_changed {
                 cell.change(|_| ());
             }
+            let unfit = self.0.fitness.judge(&cell.snapshot(), now);
+            self.0.observed.withhold(&cell.name, unfit.as_ref());
             // A failure is logged where it happens, and the object stays in memory.
             let _ = self.store_all(&cell.name, swept.write).await;
             for (track, name) in swept.gone {
@@ -325,6 +330,7 @@ impl Origin {
         }
         for channel in over {
             tracing::info!(channel, "channel is over and forgotten");
+            self.0.observed.withhold(&channel, None);
             if let Err(error) = self.0.store.remove(&channel).await {
                 tracing::warn!(channel, %error, "objects of a forgotten channel stay in the store");
             }
@@ -418,8 +424,16 @@ impl Origin {
     /// Whether the channel may be shown.
     ///
     /// # Errors
-    /// [`Error::ChannelStarting`] while it may not.
+    /// [`Error::ChannelStarting`], [`Error::Stale`] or [`Error::Incomplete`] while it may not.
     fn is_ready(&self, channel: &str, snapshot: &Snapshot) -> Result<(), Error> {
+        self.has_begun(channel, snapshot)?;
+        match self.0.fitness.judge(snapshot, self.0.clock.now()) {
+            Some(unfit) => Err(unfit.refusal(channel)),
+            None => Ok(()),
+        }
+    }
+
+    fn has_begun(&self, channel: &str, snapshot: &Snapshot) -> Result<(), Error> {
         if snapshot.tracks.iter().all(|track| !track.entries.is_empty()) && !snapshot.tracks.is_empty() {
             return Ok(());
         }

@@ -235,7 +235,7 @@ impl Asked {
     }
 }
 
-/// I-frame playlists have no parts: they wait for whole segments alone. Nothing of them is skipped, as a server may.
+/// I-frame playlists have no parts: they wait for whole segments alone.
 pub(super) async fn iframes(
     State(origin): State<Origin>,
     Named((channel, track)): Named<(String, String)>,
@@ -246,13 +246,18 @@ pub(super) async fn iframes(
     directives.part = None;
     let cell = origin.cell(&channel)?;
     let listed = listed(&origin, &cell, &track)?;
-    let Reached { edge, held, .. } = reach(&origin, &cell, listed, directives).await?;
-    let text = edge.track().and_then(|track| hls::iframes(&edge.snapshot, track));
+    let Reached { edge, verdict, held } = reach(&origin, &cell, listed, directives).await?;
+    let skips = directives.skip.is_some() && verdict != Verdict::AnswerWhole;
+    let text = edge
+        .track()
+        .and_then(|track| hls::iframes(&edge.snapshot, track, skips));
     let Some(text) = text else {
         let name = "iframes.m3u8".to_owned();
         return Err(Error::UnknownSegment { track, name });
     };
-    let document = cell.document(&track, text, !edge.snapshot.ended);
+    // Another name than that of a track, which has no slash.
+    let name = if skips { format!("{track}/skip") } else { track };
+    let document = cell.document(&name, text, !edge.snapshot.ended);
     let freshness = match directives.sequence {
         Some(_) => freshness(&edge.snapshot, directives),
         None => fresh_for(edge.snapshot.grid.map_or(1, |grid| grid.target_duration_s / 2)),
@@ -392,6 +397,7 @@ mod tests {
             frame_rate: None,
             ended: false,
             sources: Vec::new(),
+            inband: Vec::new(),
             counts: Counts::default(),
         };
         let snapshot = Snapshot {

@@ -369,24 +369,25 @@ impl Origin {
             let Some(bytes) = next else {
                 break coming.finish(self.0.clock.now(), &mut steps);
             };
-            // Asked each time: the init segment may come on another connection after this body was opened.
-            if cell.is_none() {
-                cell = self.cell(channel).ok();
-            }
-            let known = cell.as_ref().and_then(|cell| {
-                let channel = cell.lock();
-                let track = channel.track(track)?;
-                Some((track.init_from(&push.source).cloned(), track.edge()))
-            });
-            let (init, edge) = known.unwrap_or_default();
-            coming.set_edge(edge);
-            coming.set_init(init);
-            if let Err(error) = coming.push(&bytes, self.0.clock.now(), &mut steps) {
+            let fed = coming.feed(&bytes);
+            let read = loop {
+                // Asked each time: the init segment may come on another connection after this body was opened.
+                if cell.is_none() {
+                    cell = self.cell(channel).ok();
+                }
+                self.inform(&mut coming, cell.as_deref(), track, push);
+                match coming.step(self.0.clock.now(), &mut steps) {
+                    Ok(true) => {}
+                    Ok(false) => break fed,
+                    Err(error) => break Err(error),
+                }
+                let settled = self.settle(way, &mut cell, track, &mut steps).await?;
+                stored = stored.and(settled);
+            };
+            if let Err(error) = read {
                 coming.abandon(&mut steps);
                 break Err(error);
             }
-            let settled = self.settle(way, &mut cell, track, &mut steps).await?;
-            stored = stored.and(settled);
             let is_slow = pace.note(bytes.len(), coming.held() == 0);
             let is_over = coming.check(&way.terms);
             self.0.observed.unknown_boxes(coming.take_unknown());
@@ -434,6 +435,22 @@ impl Origin {
             other => other,
         })?;
         stored.and(settled)
+    }
+
+    /// Tells a body what the channel knows of its track by now.
+    fn inform(&self, coming: &mut ingest::Body, cell: Option<&Cell>, track: &str, push: &Push) {
+        let now = self.0.clock.now();
+        let known = cell.and_then(|cell| {
+            let channel = cell.lock();
+            let state = channel.track(track)?;
+            let open = coming.open_ended();
+            let cuts = open.and_then(|open| channel.cuts(track, push, &open.so_far(), now));
+            Some((state.init_from(&push.source).cloned(), state.edge(), cuts))
+        });
+        let (init, edge, cuts) = known.unwrap_or_default();
+        coming.set_edge(edge);
+        coming.set_init(init);
+        coming.set_cuts(cuts);
     }
 
     /// Brings what a body completed into the channel, and what is new into the store. A channel begins with its

@@ -1,10 +1,13 @@
 //! CMAF written by hand, box by box, for the tests.
 #![allow(
     dead_code,
+    unused_imports,
     unreachable_pub,
     clippy::unwrap_used,
     reason = "each test file uses its own part, and a test may stop at the first surprise"
 )]
+
+mod push;
 
 use std::sync::Arc;
 
@@ -16,6 +19,8 @@ use selvedge_origin::clock::ManualClock;
 use selvedge_origin::time::UnixMillis;
 use selvedge_origin::{Config, Origin};
 use tower::ServiceExt as _;
+
+pub use push::*;
 
 /// A box of these payload pieces.
 pub fn boxed(name: &[u8; 4], pieces: &[&[u8]]) -> Vec<u8> {

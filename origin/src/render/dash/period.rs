@@ -7,7 +7,7 @@ use super::mpd::utc_timing;
 use super::template::{Start, template};
 use super::{Addressing, Element, Seconds};
 use crate::cmaf::{Init, Kind};
-use crate::media::{Epoch, Grid, OpenView, Segment, Snapshot, TrackView};
+use crate::media::{Epoch, Grid, Inband, OpenView, Segment, Snapshot, TrackView};
 use crate::time::{UnixMillis, nanos_to_ticks, ticks_to_nanos};
 
 /// A track's part of a Period.
@@ -126,6 +126,10 @@ fn sets(grid: &Grid, epoch: &Epoch, start: &Start, listed: &[Listed<'_>], is_ove
         let language = key.language;
         // Stable from one MPD to the next, whatever other sets there are.
         let id = key.id();
+        // Said of the set where it is true of all of it, else of those tracks that have them.
+        let shared = tracks.first().map_or(&[][..], |first| &first.track.inband);
+        let is_shared = tracks.iter().all(|listed| listed.track.inband == shared);
+        let inband = if is_shared { shared } else { &[] };
         Element::new("AdaptationSet")
             .with("id", id)
             .with("contentType", content)
@@ -133,6 +137,7 @@ fn sets(grid: &Grid, epoch: &Epoch, start: &Start, listed: &[Listed<'_>], is_ove
             .with_some("lang", language)
             .with("segmentAlignment", "true")
             .with("startWithSAP", 1)
+            .and_all(inband_streams(inband))
             .and_all(reference_time(
                 grid,
                 epoch,
@@ -147,10 +152,19 @@ fn sets(grid: &Grid, epoch: &Epoch, start: &Start, listed: &[Listed<'_>], is_ove
             .and_all(
                 tracks
                     .iter()
-                    .map(|listed| representation(grid, epoch, start, listed, is_over)),
+                    .map(|listed| representation(grid, epoch, start, listed, is_over, !is_shared)),
             )
     };
     sets.into_iter().map(set).collect()
+}
+
+/// The streams of events in a track's segments (ISO/IEC 23009-1 5.10.3.2): players look for `emsg` boxes of these alone.
+fn inband_streams(inband: &[Inband]) -> impl Iterator<Item = Element> {
+    inband.iter().map(|stream| {
+        Element::new("InbandEventStream")
+            .with("schemeIdUri", &stream.scheme)
+            .with_some("value", Some(&stream.value).filter(|value| !value.is_empty()))
+    })
 }
 
 /// When which media was made, and how far apart chunks begin: for channels whose players stay close to the live
@@ -240,7 +254,15 @@ fn default_role(kind: Kind) -> &'static str {
     }
 }
 
-fn representation(grid: &Grid, epoch: &Epoch, start: &Start, listed: &Listed<'_>, is_over: bool) -> Element {
+/// Writes a Representation. `says_inband` says that its streams of events are not told of its set.
+fn representation(
+    grid: &Grid,
+    epoch: &Epoch,
+    start: &Start,
+    listed: &Listed<'_>,
+    is_over: bool,
+    says_inband: bool,
+) -> Element {
     let Listed { track, init, .. } = listed;
     let mut element = Element::new("Representation")
         .with("id", &track.name)
@@ -265,6 +287,9 @@ fn representation(grid: &Grid, epoch: &Epoch, start: &Start, listed: &Listed<'_>
                 )
                 .with("value", init.channels),
         );
+    }
+    if says_inband {
+        element = element.and_all(inband_streams(&track.inband));
     }
     element.and(template(grid, epoch, start, listed, is_over))
 }

@@ -260,6 +260,7 @@ fn track(name: &str, kind: Kind) -> TrackView {
         frame_rate: is_video.then_some((25, 1)),
         ended: false,
         sources: Vec::new(),
+        inband: Vec::new(),
         counts: Counts::default(),
     }
 }

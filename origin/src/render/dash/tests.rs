@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::sample::{Applied, Sample, parse};
 use super::{Addressing, Mpd, mpd, patch};
 use crate::cmaf::{Init, Role};
-use crate::media::{Event, Snapshot};
+use crate::media::{Event, Inband, Snapshot};
 use crate::time::UnixMillis;
 
 const NOW: UnixMillis = UnixMillis(1_795_262_460_000);
@@ -136,6 +136,76 @@ fn what_is_announced_of_an_uneven_track_is_only_what_has_begun() {
     };
     assert_eq!(listed(&even), 6);
     assert_eq!(listed(&uneven), 5);
+}
+
+#[test]
+fn what_was_announced_of_a_segment_whose_encoder_died_is_taken_back() {
+    let on_air = Sample::low_latency().slots(4).open(2);
+    let listed = |sample: &Sample| {
+        let text = text(&sample.snapshot(), Addressing::Time);
+        let video = text.split("Representation id=\"video\"").nth(1).unwrap();
+        let runs = video.lines().filter(|line| line.contains("<S ")).take(2);
+        runs.map(|line| line.trim().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        listed(&on_air),
+        [
+            "<S t=\"161573616000000\" d=\"172800\" r=\"5\"/>",
+            "<S t=\"86172595200000\" d=\"92160\" r=\"5\"/>"
+        ]
+    );
+    // Two of its six parts had come.
+    let died = on_air.clone().last_short(115_200);
+    assert_eq!(
+        listed(&died),
+        [
+            "<S t=\"161573616000000\" d=\"172800\" r=\"3\"/>",
+            "<S d=\"57600\"/>"
+        ],
+        "as long as it is, and none after it"
+    );
+    let [old, new] = [(&on_air, 1), (&died, 2)].map(|(sample, at)| {
+        mpd(&sample.snapshot(), Addressing::Time, NOW).published(UnixMillis(at), Some("manifest.mpp"))
+    });
+    let patch = patch(&old, &new).unwrap();
+    assert_eq!(
+        parse(&old.to_document()).patched(&parse(&patch)),
+        parse(&new.to_document()),
+        "{patch}"
+    );
+}
+
+#[test]
+fn streams_of_events_are_announced_of_the_set_or_of_the_tracks_that_have_them() {
+    let scheme = "urn:scte:scte35:2013:bin".to_owned();
+    let stream = Inband {
+        scheme,
+        value: "1".into(),
+    };
+    let mut snapshot = Sample::low_latency().slots(4).snapshot();
+    let video = snapshot
+        .tracks
+        .iter()
+        .position(|track| track.name == "video")
+        .unwrap();
+    snapshot.tracks[video].inband.push(stream);
+    let tag = "<InbandEventStream schemeIdUri=\"urn:scte:scte35:2013:bin\" value=\"1\"/>\n";
+    let of_set = text(&snapshot, Addressing::Time);
+    assert!(
+        of_set.contains(&format!("{tag}      <ProducerReferenceTime id=\"0\"")),
+        "{of_set}"
+    );
+    assert_eq!(of_set.matches("InbandEventStream").count(), 1);
+    let mut other = snapshot.tracks[video].clone();
+    other.name = "video-low".into();
+    other.inband.clear();
+    snapshot.tracks.push(other);
+    let of_track = text(&snapshot, Addressing::Time);
+    assert!(
+        of_track.contains(&format!("{tag}        <SegmentTemplate")),
+        "{of_track}"
+    );
+    assert_eq!(of_track.matches("InbandEventStream").count(), 1);
 }
 
 #[test]

@@ -8,13 +8,17 @@ use crate::cmaf::Kind;
 use crate::media::{Entry, Part, Segment, Snapshot, TrackView};
 
 /// Writes the I-frame playlist of a video track, one picture a segment; `None` where it is not known in how many
-/// bytes a picture is.
-pub fn iframes(snapshot: &Snapshot, track: &TrackView) -> Option<String> {
+/// bytes a picture is. With `skips` it is the delta update, where there is anything to skip.
+pub fn iframes(snapshot: &Snapshot, track: &TrackView, skips: bool) -> Option<String> {
     let playlist = Playlist::new(snapshot, track)?;
     offers(track).then(|| {
-        let mut text = String::with_capacity(256 + track.entries.len() * 96);
+        let boundary = playlist.skip_until().filter(|_| skips);
+        let skipped = boundary.map_or(0, |until| {
+            track.entries.len().saturating_sub(playlist.last_entries(until))
+        });
+        let mut text = String::with_capacity(256 + (track.entries.len() - skipped) * 96);
         // Writing to a String cannot fail.
-        let _ = write(&mut text, &playlist);
+        let _ = write(&mut text, &playlist, skipped);
         text
     })
 }
@@ -43,10 +47,11 @@ fn picture(segment: &Segment) -> Option<&Part> {
     (first.independent && first.first_sample > 0).then_some(first)
 }
 
-fn write(text: &mut String, playlist: &Playlist<'_>) -> fmt::Result {
+fn write(text: &mut String, playlist: &Playlist<'_>, skipped: usize) -> fmt::Result {
     let track = playlist.track;
-    // EXT-X-MAP with I-FRAMES-ONLY needs 5 (bis 8).
-    text.push_str("#EXTM3U\n#EXT-X-VERSION:5\n");
+    // EXT-X-MAP with I-FRAMES-ONLY needs 5, EXT-X-SKIP 9 (bis 8).
+    let version = if skipped > 0 { 9 } else { 5 };
+    writeln!(text, "#EXTM3U\n#EXT-X-VERSION:{version}")?;
     let target = playlist.grid.target_duration_s;
     writeln!(text, "#EXT-X-TARGETDURATION:{target}")?;
     playlist.write_control(text)?;
@@ -57,9 +62,12 @@ fn write(text: &mut String, playlist: &Playlist<'_>) -> fmt::Result {
             writeln!(text, "#EXT-X-DISCONTINUITY-SEQUENCE:{}", first.epoch())?;
         }
     }
-    text.push_str("#EXT-X-INDEPENDENT-SEGMENTS\n");
-    let mut before = None;
-    for entry in &track.entries {
+    if skipped > 0 {
+        writeln!(text, "#EXT-X-SKIP:SKIPPED-SEGMENTS={skipped}")?;
+    }
+    let before = skipped.checked_sub(1).and_then(|index| track.entries.get(index));
+    let mut before = before.map(Place::of);
+    for entry in track.entries.iter().skip(skipped) {
         let place = Place::of(entry);
         place.write(text, before.as_ref(), track)?;
         let picture = entry.segment().and_then(picture);

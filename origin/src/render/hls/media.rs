@@ -74,9 +74,14 @@ impl<'a> Playlist<'a> {
         open.filter(|open| self.is_live() && !open.parts.is_empty())
     }
 
-    /// Whether parts are listed: live, and of a channel that has them.
+    /// Whether parts are listed: of a channel that has them, and once it has ended as before.
+    fn has_parts(&self) -> bool {
+        self.grid.part_target_ms.is_some()
+    }
+
+    /// Whether there is a next part to wait for.
     pub(super) fn is_live(&self) -> bool {
-        self.grid.part_target_ms.is_some() && !self.snapshot.ended
+        self.has_parts() && !self.snapshot.ended
     }
 
     pub(super) fn target_nanos(&self) -> i64 {
@@ -86,7 +91,7 @@ impl<'a> Playlist<'a> {
     /// How many entries are listed without parts. Clients need those in which they may begin; and what lies
     /// further back than three target durations should go (bis 6.2.2).
     pub(super) fn without_parts(&self) -> usize {
-        let with_parts = if self.is_live() {
+        let with_parts = if self.has_parts() {
             self.last_entries((3 * self.target_nanos()).saturating_sub(self.open_span))
         } else {
             0
@@ -96,9 +101,14 @@ impl<'a> Playlist<'a> {
 
     /// How far before the end delta updates begin; `None` where there are none.
     pub(super) fn skip_until(&self) -> Option<i64> {
+        self.skip_boundary().filter(|_| !self.snapshot.ended)
+    }
+
+    /// The same as it is announced, which goes on once there are no updates any more.
+    fn skip_boundary(&self) -> Option<i64> {
         // Apple asks for delta updates where a window is longer than two minutes.
-        let is_worth_it = self.is_live() || self.snapshot.window_s > 120;
-        (is_worth_it && !self.snapshot.ended).then(|| 6 * self.target_nanos())
+        let is_worth_it = self.has_parts() || self.snapshot.window_s > 120;
+        is_worth_it.then(|| 6 * self.target_nanos())
     }
 
     /// How many entries the last nanoseconds of whole segments are in. Holes in time have no length in a playlist.
@@ -113,12 +123,14 @@ impl<'a> Playlist<'a> {
         entries.take_while(is_within).count()
     }
 
+    /// Writes the tags of the whole playlist. That segments are independent is said in the multivariant playlist for
+    /// all (bis 4.4.2.1). Once a playlist is there, none of these changes or goes (bis 6.2.1).
     pub(super) fn write_head(&self, text: &mut String, version: u8) -> fmt::Result {
         writeln!(text, "#EXTM3U\n#EXT-X-VERSION:{version}")?;
         let target = self.grid.target_duration_s;
         writeln!(text, "#EXT-X-TARGETDURATION:{target}")?;
         self.write_control(text)?;
-        if self.is_live() {
+        if self.has_parts() {
             let part = Seconds(target_nanos(self.grid));
             writeln!(text, "#EXT-X-PART-INF:PART-TARGET={part}")?;
         }
@@ -128,23 +140,23 @@ impl<'a> Playlist<'a> {
                 writeln!(text, "#EXT-X-DISCONTINUITY-SEQUENCE:{}", first.epoch())?;
             }
         }
-        text.push_str("#EXT-X-INDEPENDENT-SEGMENTS\n");
         Ok(())
     }
 
-    /// `EXT-X-SERVER-CONTROL`: the same in every media playlist of the channel (bis 4.4.3.8).
+    /// `EXT-X-SERVER-CONTROL`: the same in every media playlist of the channel (bis 4.4.3.8). At the end it stays as it
+    /// was, but for `CAN-BLOCK-RELOAD`: iPhones refuse a playlist that has ended and says that it blocks.
     pub(super) fn write_control(&self, text: &mut String) -> fmt::Result {
-        let Some(skip) = self.skip_until() else {
+        let Some(skip) = self.skip_boundary() else {
             return Ok(());
         };
         text.push_str("#EXT-X-SERVER-CONTROL:");
         if self.is_live() {
+            text.push_str("CAN-BLOCK-RELOAD=YES,");
+        }
+        if self.has_parts() {
             let hold_back = 3 * u64::from(self.grid.target_duration_s);
             let part_hold_back = Seconds(3 * target_nanos(self.grid));
-            write!(
-                text,
-                "CAN-BLOCK-RELOAD=YES,HOLD-BACK={hold_back},PART-HOLD-BACK={part_hold_back},"
-            )?;
+            write!(text, "HOLD-BACK={hold_back},PART-HOLD-BACK={part_hold_back},")?;
         }
         write!(text, "CAN-SKIP-UNTIL={}", Seconds(skip))?;
         if self.snapshot.events_told > 0 {

@@ -89,8 +89,10 @@ export class RenditionHistory {
     for (const name of ['targetDuration', 'partTarget', 'playlistType', 'iFramesOnly', 'independentSegments']) {
       if (before[name] !== now[name]) this.#must('header-changed', `${name} was ${before[name]} and is ${now[name]}`);
     }
-    const control = ({ serverControl, ended }) => (ended ? null : JSON.stringify([...(serverControl ?? [])].sort()));
-    if (control(before) !== control(now) && !now.ended) {
+    // At its end a playlist may stop to say that it blocks: some players refuse one that has ended and says so.
+    const stays = ([name]) => !(now.ended && name === 'CAN-BLOCK-RELOAD');
+    const control = ({ serverControl }) => JSON.stringify([...(serverControl ?? [])].filter(stays).sort());
+    if (control(before) !== control(now)) {
       this.#must('header-changed', `EXT-X-SERVER-CONTROL was ${control(before)} and is ${control(now)}`);
     }
     if (before.mediaSequence > now.mediaSequence) {

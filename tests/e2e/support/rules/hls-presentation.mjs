@@ -88,7 +88,7 @@ const BOUNDARY_MS = 500;
 function checkReports(histories, findings, resolve) {
   const byUri = new Map(histories.map((history) => [history.uri, history]));
   for (const history of histories) {
-    for (const [index, { playlist, at }] of history.served.entries()) {
+    for (const [index, { playlist, asked, at }] of history.served.entries()) {
       if (playlist.ended || playlist.partTarget === null) continue;
       const reported = new Set();
       for (const { uri, lastSequence, lastPart } of playlist.reports) {
@@ -104,7 +104,9 @@ function checkReports(histories, findings, resolve) {
         checkReport(target, report, { made, at, slack: playlist.partTarget * 1_000 }, history.uri, findings);
       }
       for (const other of histories) {
-        if (other !== history && !reported.has(other) && !other.last?.playlist.iFramesOnly) {
+        // A rendition that nobody had seen yet cannot be missing.
+        const known = other.served.some((one) => one.at <= asked);
+        if (other !== history && known && !reported.has(other) && !other.last.playlist.iFramesOnly) {
           findings.must('report-missing', history.uri, `no report of ${other.uri}`);
         }
       }

@@ -103,11 +103,11 @@ export class MpdHistory {
           `Period ${period.id} started at ${period.startS} s and does at ${same.startS} s`,
         );
       }
-      for (const track of period.tracks) this.#compareTrack(track, same);
+      for (const track of period.tracks) this.#compareTrack(track, same, before.publishMs);
     }
   }
 
-  #compareTrack(track, period) {
+  #compareTrack(track, period, publishMs) {
     const same = period.tracks.find(({ id }) => id === track.id);
     if (!same) {
       this.#must('representation-vanished', track.where, `Representation ${track.id} of Period ${period.id} is gone`);
@@ -123,10 +123,10 @@ export class MpdHistory {
     const [a, b] = [track.urlOf('initialization'), same.urlOf('initialization')];
     if (a !== b) this.#must('representation-changed', same.where, `its initialization was ${a} and is ${b}`);
     if (!track.timeline || !same.timeline) return;
-    this.#compareSegments(track.segments(0), same);
+    this.#compareSegments(track.segments(0), same, publishMs);
   }
 
-  #compareSegments(old, track) {
+  #compareSegments(old, track, publishMs) {
     const now = track.segments(0);
     const times = new Set(now.map(({ time }) => time));
     for (const segment of old) {
@@ -141,8 +141,12 @@ export class MpdHistory {
         this.#must('segment-inserted', track.where, `segment ${segment.time} has come into the middle`);
       }
     }
-    if (last && now.length && now.at(-1).time < last.time)
-      this.#must('edge-fell', track.where, `the last segment was ${last.time}`);
+    const gone = now.length ? old.filter(({ time }) => time > now.at(-1).time) : [];
+    // One that nobody could have yet when it was announced may be taken back: its encoder died before it began.
+    const promised = gone.filter(({ availableMs }) => availableMs <= publishMs);
+    if (promised.length) this.#must('edge-fell', track.where, `the last segment was ${last.time}`);
+    else if (gone.length)
+      this.findings.should('segment-withdrawn', track.where, `segment ${gone[0].time} was announced and is gone`);
   }
 
   #remember(track) {
