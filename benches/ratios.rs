@@ -8,12 +8,17 @@
 use std::{
     fmt::Write as _,
     hint::black_box,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use http::Request;
+use selvedge_breaks::{
+    After, Airing, Anchor, BreakId, Decision, Key, Micros, Return, Slice, Slot, Structure, Sums, UnixMicros,
+};
 use selvedge_edge::{
     Answer, Body, Edge, OriginResponse, Plan, Platform, Read, UnixMillis, Visit, Want, block_on,
+    hls::{Cues, Stitching, stitch},
 };
 use selvedge_token::{
     Component, Jwk, JwkSet, KeySet, Match, Minter, Policy, RequestUri, SigningKey, Verifier,
@@ -30,6 +35,7 @@ fn main() {
     playlist_with_a_token_in_the_query();
     playlist_with_a_token_in_the_path();
     token_not_yet_seen();
+    playlist_with_breaks();
 }
 
 /// Runs both sides in turns and prints the medians and their ratio.
@@ -196,5 +202,112 @@ fn token_not_yet_seen() {
         "ES256 token decoded, verified, judged / bare p256 verification",
         ours,
         bare_verification(),
+    );
+}
+
+/// Twelve breaks of 30 s in three hours, each of three ads.
+fn breaks() -> (Slice, Vec<Arc<Decision>>) {
+    let begin = UnixMicros::read("2026-11-21T00:00:00Z").unwrap();
+    let segment = Micros::from_seconds(2);
+    let airings = (0..12_u32).map(|index| {
+        let first = u64::from(index) * 450 + 200;
+        let out = begin.plus(segment.times(i64::try_from(first).unwrap()));
+        Airing {
+            id: BreakId::new("c", out, &Key::Insert(index)),
+            out,
+            planned: segment.times(15),
+            t_in: Some(out.plus(segment.times(15))),
+            revision: 1,
+            effective_from: out,
+            structure: Structure {
+                slots: vec![Slot::new(5, segment, segment).unwrap(); 3],
+                after: After::Wait,
+                tolerance: Micros::from_millis(40),
+            },
+            anchor: Some(Anchor {
+                msn_out: first + 1,
+                dsn_before: 0,
+                back: Some(Return {
+                    msn_in: first + 16,
+                    dsn_in: 0,
+                }),
+            }),
+        }
+    });
+    let slice = Slice {
+        before: Sums { msn: -4, dsn: 7 },
+        breaks: airings.collect(),
+    };
+    let decision = |airing: &Airing| {
+        let segments: Vec<_> = (0..5)
+            .map(|index| serde_json::json!([2_000_000, format!("https://ads.example/a/v/{index}.m4s")]))
+            .collect();
+        let media = serde_json::json!({"init": "https://ads.example/a/v/init.mp4", "segments": segments});
+        let ad = serde_json::json!({"creative": "a", "duration_us": 10_000_000, "renditions": {"v": media}});
+        let document = serde_json::json!({
+            "version": 1, "break": airing.id, "cohort": "all", "ads": [ad, ad, ad],
+        });
+        Arc::new(Decision::read(document.to_string().as_bytes()).unwrap())
+    };
+    let decisions = slice.breaks.iter().map(decision).collect();
+    (slice, decisions)
+}
+
+fn playlist_with_breaks() {
+    let playlist = long_playlist();
+    let (slice, decisions) = breaks();
+    let stitching = Stitching {
+        slice: &slice,
+        decisions: &decisions,
+        rendition: "v",
+        cues: Cues::Stripped,
+        tells_ads: true,
+        skips: false,
+    };
+    let ours = || stitch(&playlist, &stitching, None);
+    let stitched = ours();
+    assert_eq!(stitched.matches("#EXT-X-DISCONTINUITY\n").count(), 48);
+    assert_eq!(stitched.matches("ads.example/a/v/0.m4s").count(), 36);
+    assert!(stitched.contains("\n#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-"));
+    let bare = || {
+        let mut out = Vec::with_capacity(playlist.len() + 4096);
+        let mut at = 0;
+        for newline in memchr::memchr_iter(b'\n', playlist.as_bytes()) {
+            out.extend_from_slice(&playlist.as_bytes()[at..=newline]);
+            at = newline + 1;
+        }
+        out
+    };
+    assert_eq!(bare(), playlist.as_bytes());
+    row(
+        "3 h playlist with 12 breaks, stitched / bare slice pass",
+        ours,
+        bare,
+    );
+    let parse_and_print = || {
+        let read = m3u8_rs::parse_media_playlist_res(playlist.as_bytes()).unwrap();
+        let mut out = Vec::new();
+        read.write_to(&mut out).unwrap();
+        out
+    };
+    row(
+        "3 h playlist with 12 breaks, stitched / m3u8-rs",
+        ours,
+        parse_and_print,
+    );
+    let read_and_write = || {
+        let mut reader =
+            quick_m3u8::Reader::from_str(&playlist, quick_m3u8::config::ParsingOptions::default());
+        let mut writer = quick_m3u8::Writer::new(Vec::new());
+        while let Ok(Some(line)) = reader.read_line() {
+            writer.write_line(line).unwrap();
+        }
+        writer.into_inner()
+    };
+    assert_eq!(read_and_write(), playlist.as_bytes());
+    row(
+        "3 h playlist with 12 breaks, stitched / quick-m3u8",
+        ours,
+        read_and_write,
     );
 }

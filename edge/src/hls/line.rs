@@ -119,8 +119,12 @@ impl<'a> Line<'a> {
         match line {
             [] => Self::Other,
             [b'#', rest @ ..] => {
+                // Two of three lines of a long playlist.
                 if let Some(value) = rest.strip_prefix(b"EXTINF:") {
                     return Self::Tag(Tag::Inf, value);
+                }
+                if let Some(value) = rest.strip_prefix(b"EXT-X-PROGRAM-DATE-TIME:") {
+                    return Self::Tag(Tag::ProgramDateTime, value);
                 }
                 let Some(tail) = rest.strip_prefix(b"EXT") else {
                     return Self::Other;
