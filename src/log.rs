@@ -31,6 +31,8 @@ pub(crate) fn start(format: LogFormat) {
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // To whom it would tell of a log that cannot be written nobody listens either: saying so would end the thread.
+        .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal());
     match format {
         LogFormat::Human => lines.compact().with_target(false).init(),

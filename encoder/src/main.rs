@@ -112,6 +112,8 @@ fn start_log(json: bool) {
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // To whom it would tell of a log that cannot be written nobody listens either: saying so would end the thread.
+        .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal());
     if json {
         log.json().init()
@@ -191,11 +193,12 @@ async fn watch_signals(stop: Arc<AtomicBool>) {
 
 /// Whoever holds the other end of standard input is gone when it ends, however that came about.
 fn watch_stdin(stop: &AtomicBool) {
-    if let Err(error) = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink()) {
-        tracing::warn!(%error, "standard input cannot be read");
-    }
-    tracing::info!("standard input has ended");
+    let read = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
     stop.store(true, Relaxed);
+    match read {
+        Ok(_) => tracing::info!("standard input has ended"),
+        Err(error) => tracing::warn!(%error, "standard input cannot be read"),
+    }
 }
 
 /// How long the tracks together may take for what is still to be sent after the end.

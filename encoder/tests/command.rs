@@ -144,6 +144,43 @@ fn the_end_of_standard_input_ends_the_stream_in_order_when_asked_for() {
 }
 
 #[test]
+fn an_encoder_whose_log_nobody_reads_any_more_ends_in_order_all_the_same() {
+    for by_signal in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("file://{}", folder.path().display());
+        let mut child = encoder()
+            .args(["test", "--push", &url, "--ladder", "192x108@150k"])
+            .arg("--end-with-stdin")
+            .stdin(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let track = folder.path().join("video-108p");
+        while segments(&track)
+            .iter()
+            .all(|path| fs::metadata(path).unwrap().len() == 0)
+        {
+            thread::sleep(Duration::from_millis(20));
+        }
+        // Its parent is gone, and with it the other end of each pipe.
+        drop(child.stderr.take());
+        if by_signal {
+            let id = child.id().to_string();
+            let killed = Command::new("kill").args(["-TERM", &id]).status().unwrap();
+            assert!(killed.success());
+        } else {
+            drop(child.stdin.take());
+        }
+        assert_eq!(child.wait().unwrap().code(), Some(0), "by a signal: {by_signal}");
+        let bytes = fs::read(segments(&track).pop().unwrap()).unwrap();
+        assert!(
+            bytes.windows(4).any(|brand| brand == b"lmsg"),
+            "by a signal: {by_signal}"
+        );
+    }
+}
+
+#[test]
 fn a_receiver_on_this_machine_is_spoken_to_directly_and_never_holds_up_the_end() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/ingest/demo", listener.local_addr().unwrap());
