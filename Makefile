@@ -28,7 +28,7 @@ help:
 	@echo 'make fix     repair what format and lints can repair'
 	@echo 'make bench   our hot paths beside what they are measured against'
 	@echo 'make soak    the players on each edge for long, their tokens renewed, low latency; SOAK=$(SOAK) s; a channel of SOAK_HOURS=$(SOAK_HOURS)'
-	@echo 'make fuzz    the token under libFuzzer and every property at length; RUNS=$(RUNS), CASES=$(CASES)'
+	@echo 'make fuzz    token and origin under libFuzzer and every property at length; RUNS=$(RUNS), CASES=$(CASES)'
 	@echo 'make wasm    both edges: edge/cloudflare/build/ and bin/main.wasm'
 	@echo 'make tools   only bring what `make test` needs'
 	@echo 'make clean   remove what was built'
@@ -44,6 +44,7 @@ test: tools
 	cargo test --locked -p selvedge-token --all-features
 	cargo test --locked -p selvedge-edge-cloudflare --lib
 	@scripts/fuzz.sh 100000
+	@scripts/fuzz.sh 30000 origin
 	cargo build --locked -p selvedge -p selvedge-encoder
 	@npm run --silent build:page
 	@scripts/wasm.sh
@@ -82,6 +83,7 @@ soak: tools
 fuzz:
 	@scripts/setup.sh debian-demo
 	@scripts/fuzz.sh $(RUNS)
+	@scripts/fuzz.sh $(RUNS) origin
 	PROPTEST_CASES=$(CASES) cargo test --locked -p selvedge-token -p selvedge-edge -p selvedge-origin
 	PROPTEST_CASES=$(CASES) cargo test --locked -p selvedge-encoder --lib
 

@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
 # Fuzzing under libFuzzer, with the stable toolchain: fuzz.sh <runs> [target]...
 #
-# Without targets: all of the token's. What libFuzzer learns is kept in target/fuzz/corpus, an input that broke
+# Without targets: all of the token's; `origin` stands for all of the origin's. What libFuzzer learns is kept in target/fuzz/corpus, an input that broke
 # something in target/fuzz/artifacts. Collected vectors, where SELVEDGE_VECTORS names them, are among the seeds.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 TOKEN=(frame claims matchers verifier renew)
+ORIGIN=(cmaf init demux body gzip range scte35)
 
 runs=${1:?say how many runs of each: fuzz.sh 100000}
 shift
 [[ $# -gt 0 ]] || set -- "${TOKEN[@]}"
+[[ $* != origin ]] || set -- "${ORIGIN[@]}"
 
 host=$(rustc -vV | sed -n 's/^host: //p')
 out=$TARGET_DIR/fuzz
@@ -26,7 +28,8 @@ RUSTFLAGS=$(tr -s ' \n' ' ' <<< "$RUSTFLAGS")
 features() {
     for target; do
         case $target in
-            cmaf | init) echo origin ;;
+            cmaf | init | demux | body | gzip | range) echo origin ;;
+            scte35) echo breaks ;;
             request) echo edge ;;
         esac
     done | sort -u | paste -sd, -
@@ -44,6 +47,19 @@ if [[ -d ${SELVEDGE_VECTORS:-}/cat ]]; then
     done
 fi
 "$bin/seeds" "$out/seeds" "${vectors[@]}"
+
+# What real encoders send, as far as it goes into one input, behind the bytes that a target reads first.
+for target in init cmaf demux body; do
+    mkdir -p "$out/seeds/$target"
+    for file in origin/tests/captures/*/*init* origin/tests/captures/*/*.cmf? origin/tests/captures/*/*/init*; do
+        name=$(tr / - <<< "${file#origin/tests/captures/}")
+        case $target in
+            init) head -c 1000 "$file" ;;
+            body) printf '\x40\x00' && head -c 1000 "$file" ;;
+            *) printf '\x40' && head -c 1000 "$file" ;;
+        esac > "$out/seeds/$target/$name"
+    done
+done
 
 for target; do
     mkdir -p "$out/corpus/$target" "$out/seeds/$target" "$out/artifacts/$target" "$out/log"
