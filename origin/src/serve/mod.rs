@@ -354,6 +354,7 @@ impl Origin {
         cell.gone.store(true, Ordering::Release);
         // Whoever waits for more of it learns that there is none.
         cell.change(|state| state.end(None, self.0.clock.now()));
+        self.0.observed.withhold(channel, None);
         // Those who hold it may be about to write: most let go at once, a push with its next bytes.
         for _ in 0..LET_GO_ROUNDS {
             if Arc::strong_count(&cell) == 1 {
