@@ -7,7 +7,10 @@ use selvedge_origin::ingest::{Assembly, ContentRange};
 
 /// The byte of the object at an offset.
 fn byte(offset: u64) -> u8 {
-    offset.to_le_bytes().iter().fold(0x5c, |sum, byte| sum ^ byte.rotate_left(3))
+    offset
+        .to_le_bytes()
+        .iter()
+        .fold(0x5c, |sum, byte| sum ^ byte.rotate_left(3))
 }
 
 fuzz_target!(|bytes: &[u8]| {
