@@ -255,17 +255,23 @@ impl Default for Returns {
     }
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde passes what it serialises so"
+#[cfg_attr(
+    target_pointer_width = "64",
+    expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde passes what it serialises so"
+    )
 )]
 fn millis<S: Serializer>(length: &Micros, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_i64(length.0 / 1000)
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde passes what it serialises so"
+#[cfg_attr(
+    target_pointer_width = "64",
+    expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde passes what it serialises so"
+    )
 )]
 fn rfc3339<S: Serializer>(moment: &UnixMicros, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(moment)
