@@ -78,6 +78,9 @@ impl<'a> Source<'a> {
 
     fn scan(&mut self, strips: bool) -> Result<(), Unfit> {
         let bytes = self.text.as_bytes();
+        // A segment with its date takes a hundred bytes, rarely fewer.
+        self.segments.reserve(bytes.len() / 80);
+        self.ends.reserve(bytes.len() / 80);
         let mut at = if bytes.starts_with(BOM) { BOM.len() } else { 0 };
         let mut dated = false;
         let mut dates = Clock::default();

@@ -52,7 +52,12 @@ impl<'a> Writer<'a> {
             |span: &Span<'_>, place: &Place| length_of(place, pods.fill(span.airing, place).as_ref());
         let until = source.skip_until.filter(|_| stitching.skips);
         let skipped = until.map_or(0, |until| plan.skipped(until, &window, length));
-        let spare = if reroot.is_some() { source.text.len() } else { 4096 };
+        // Enough for nearly all, so that a long playlist is not moved while it is written.
+        let places: usize = plan.spans.iter().map(|span| span.places.len()).sum();
+        let moved = if reroot.is_some() { source.text.len() } else { 0 };
+        let spare = moved
+            .saturating_add(4096)
+            .saturating_add(places.min(MAX_SPARE) * 320);
         Self {
             out: String::with_capacity(source.text.len() + spare),
             source,
@@ -220,3 +225,6 @@ impl<'a> Writer<'a> {
 fn length_of(place: &Place, filling: Option<&Filling<'_>>) -> Micros {
     filling.map_or(place.end.less(place.start), |filling| filling.segment.duration)
 }
+
+/// Places that room is made for at once: an hour's.
+const MAX_SPARE: usize = 2000;
