@@ -353,7 +353,7 @@ describe('an encoder that dies and comes back', () => {
     t.diagnostic(`HLS ${JSON.stringify(hls.counts)}, DASH ${JSON.stringify(dash.counts)}`);
     assert.deepEqual(inexcusable(findings), [], String(findings));
     // An MPD's timeline promises the segment on air and the next, and their length: a death breaks that.
-    const promised = ['segment-cut', 'edge-fell', 'available-missing'];
+    const promised = ['segment-cut', 'segment-withdrawn', 'edge-fell', 'available-missing'];
     assert.deepEqual(inexcusable(dash.findings, ...promised), [], String(dash.findings));
   });
 });
