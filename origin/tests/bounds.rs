@@ -161,3 +161,29 @@ async fn a_window_holds_three_target_durations_at_least_and_objects_outlive_ever
     let (status, ..) = world.get(&first, &[]).await;
     assert_eq!(status, StatusCode::OK, "its last list is still valid");
 }
+
+#[tokio::test]
+async fn an_encoder_that_begins_again_is_heard_before_its_init_segment_and_a_late_repeat_is_none() {
+    let world = World::new().await;
+    world.must_put("/ingest/ff/init-stream0.m4s", init(VIDEO)).await;
+    let push = async |at: i64, slot: u64, size: u32| {
+        world.clock.set(UnixMillis(at + slot as i64 * 1_920));
+        let path = format!("/ingest/ff/chunk-stream0-{:05}.m4s", slot + 1);
+        let body = [styp(false), chunk_of(slot * VIDEO_SEGMENT, 48, true, size)].concat();
+        world.must_put(&path, body).await;
+    };
+    for slot in 0..3 {
+        push(NOON, slot, 100).await;
+    }
+    let count = async || {
+        let text = world.text("/live/ff/stream0/index.m3u8").await;
+        let is_media = |line: &&str| line.ends_with(".m4s") && !line.starts_with("gap");
+        let media = text.lines().filter(is_media).count();
+        (media, text.matches("#EXT-X-DISCONTINUITY\n").count())
+    };
+    push(NOON + 20_000, 0, 100).await;
+    assert_eq!(count().await, (3, 0), "the same bytes, late");
+    push(NOON + 20_000, 0, 101).await;
+    push(NOON + 20_000, 1, 101).await;
+    assert_eq!(count().await, (5, 1), "other bytes: another timeline");
+}

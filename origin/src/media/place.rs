@@ -70,6 +70,16 @@ impl Channel {
                     .iter()
                     .any(|(ordinal, waiting)| *ordinal == epoch.ordinal && waiting.start == segment.start)
         });
+        // The init segment may come on another connection, and later. Whoever sends other bytes under a known name, after
+        // a silence, has begun again all the same.
+        let is_repeat = || {
+            is_known
+                && !state.renewed
+                && (self.is_alive(state, now)
+                    || current
+                        .and_then(|epoch| state.media(&segment_name(epoch, segment.start)))
+                        .is_none_or(|kept| kept.starts_with(&segment.data())))
+        };
         let contiguous = segment.start >= last.end && segment.start.saturating_sub(last.end) <= usual / 2;
         let restarted = init_changed
             || current.is_none()
@@ -78,7 +88,7 @@ impl Channel {
                     // The sender's clock says that this is old media: a late repeat, unless it is very late.
                     Some(true) => last.end - segment.start > usual.saturating_mul(LATE_SEGMENTS),
                     Some(false) => is_foreign_clock || segment.start <= last.start,
-                    None if is_known && !state.renewed => false,
+                    None if is_repeat() => false,
                     None => segment.start < last.start || state.renewed && segment.start == last.start,
                 }
             } else {

@@ -1,5 +1,7 @@
 //! Objects of several tracks: taken apart, and each track taken as if it had come by itself.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use tokio::task::JoinHandle;
@@ -41,6 +43,9 @@ impl Origin {
             tracks = Tracks::of(&head);
         }
         let head = head.freeze();
+        if !head.windows(4).any(|name| name == b"moov") {
+            self.await_init(way, name).await;
+        }
         let lanes = match tracks {
             Tracks::Unknown | Tracks::One => return self.take_track(way, name, head, body).await,
             Tracks::Several => self.lanes(way, name),
@@ -127,6 +132,17 @@ impl Origin {
         Track { feed, task }
     }
 
+    /// Gives an init segment that is on its way on another connection the time to come: some senders begin with both at
+    /// once.
+    async fn await_init(&self, way: &Way, name: &ObjectName) {
+        for _ in 0..INIT_LOOKS {
+            if self.has_init(way, name) || !self.lanes(way, name).is_empty() {
+                return;
+            }
+            tokio::time::sleep(INIT_LOOK).await;
+        }
+    }
+
     fn has_init(&self, way: &Way, name: &ObjectName) -> bool {
         self.init_of(way, &name.track).is_some()
     }
@@ -154,5 +170,8 @@ fn lane_name(track: &str, suffix: &str) -> String {
     format!("{track}-{suffix}")
 }
 
+/// How often, and how far apart, an object without an init segment looks for one.
+const INIT_LOOKS: u32 = 20;
+const INIT_LOOK: Duration = Duration::from_millis(10);
 /// Tracks of one kind that one object may hold.
 const MAX_OF_A_KIND: usize = 16;
