@@ -178,25 +178,38 @@ impl Ad {
         }
         for (name, media) in &self.renditions {
             let place = format!("{place}/renditions/{}", crate::document::escaped(name));
-            if media.init.as_deref().is_some_and(|uri| !is_uri(uri)) {
-                faults.tell(format!("{place}/init"), NO_URI);
+            media.check(&place, faults);
+        }
+    }
+}
+
+impl Media {
+    fn check(&self, place: &str, faults: &mut crate::document::Faults) {
+        if self.init.as_deref().is_some_and(|uri| !is_uri(uri)) {
+            faults.tell(format!("{place}/init"), NO_URI);
+        }
+        for (index, segment) in self.segments.iter().enumerate() {
+            if !is_uri(&segment.uri) {
+                faults.tell(format!("{place}/segments/{index}/1"), NO_URI);
             }
-            for (index, segment) in media.segments.iter().enumerate() {
-                let place = format!("{place}/segments/{index}");
-                if !is_uri(&segment.uri) {
-                    faults.tell(format!("{place}/1"), NO_URI);
-                }
-                if segment.duration.0 <= 0 {
-                    faults.tell(
-                        format!("{place}/0"),
-                        "is no length: expected microseconds above zero",
-                    );
-                }
-                let parts = segment.parts.iter().map(|part| part.duration);
-                let sum = parts.fold(Micros::ZERO, Micros::plus);
-                if !segment.parts.is_empty() && sum != segment.duration {
-                    faults.tell(format!("{place}/2"), "the parts are not as long as their segment");
-                }
+        }
+        self.check_lengths(place, faults);
+    }
+
+    /// Whether its segments have lengths, and their parts are as long as they are.
+    pub(crate) fn check_lengths(&self, place: &str, faults: &mut crate::document::Faults) {
+        for (index, segment) in self.segments.iter().enumerate() {
+            let place = format!("{place}/segments/{index}");
+            if segment.duration.0 <= 0 {
+                faults.tell(
+                    format!("{place}/0"),
+                    "is no length: expected microseconds above zero",
+                );
+            }
+            let parts = segment.parts.iter().map(|part| part.duration);
+            let sum = parts.fold(Micros::ZERO, Micros::plus);
+            if !segment.parts.is_empty() && sum != segment.duration {
+                faults.tell(format!("{place}/2"), "the parts are not as long as their segment");
             }
         }
     }

@@ -16,6 +16,7 @@
 //! | the lines of a playlist that carry it | [`Slice`] |
 //! | what ad operations rule | [`Rules`] |
 //! | the pod of a break and a cohort | [`Decision`] |
+//! | the conditioned media of an ad | [`Creative`] |
 //!
 //! Times of the programme are [`UnixMicros`], lengths [`Micros`].
 
@@ -32,6 +33,7 @@
 
 mod airing;
 mod attributes;
+pub mod creative;
 mod cue;
 pub mod decision;
 pub mod document;
@@ -49,6 +51,7 @@ mod structure;
 mod time;
 
 pub use airing::{Airing, Anchor, Return, Sums};
+pub use creative::{Creative, CreativeName};
 pub use cue::{Ask, Cue, When};
 pub use decision::Decision;
 pub use key::{BreakId, Key, Name, NoKey};

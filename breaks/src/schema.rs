@@ -2,7 +2,7 @@
 
 use schemars::{JsonSchema, generate::SchemaSettings};
 
-use crate::{Decision, Log, Rules};
+use crate::{Creative, Decision, Log, Rules};
 
 /// `BLESS=1` writes the file anew.
 fn assert_published<T: JsonSchema>(name: &str) {
@@ -25,6 +25,7 @@ fn assert_published<T: JsonSchema>(name: &str) {
 fn the_published_schemas_are_those_of_the_types() {
     assert_published::<Rules>("break-rules-1.json");
     assert_published::<Decision>("decision-1.json");
+    assert_published::<Creative>("creative-1.json");
     assert_published::<Log>("break-log-1.json");
 }
 
@@ -37,7 +38,7 @@ fn the_examples_of_the_page_have_no_faults() {
         .skip(1)
         .filter_map(|rest| rest.split("```").next())
         .collect();
-    let [rules, decision] = examples[..] else {
+    let [rules, decision, creative] = examples[..] else {
         panic!("{} examples", examples.len());
     };
     assert_eq!(
@@ -47,6 +48,10 @@ fn the_examples_of_the_page_have_no_faults() {
     assert_eq!(
         Decision::read(decision.as_bytes()).map(|decision| decision.cohort),
         Ok("all".into())
+    );
+    assert_eq!(
+        Creative::read(creative.as_bytes()).map(|creative| creative.files().count()),
+        Ok(6)
     );
     let lines = page.lines().filter_map(crate::slice::Line::read);
     assert_eq!(lines.filter(Result::is_ok).count(), 2);
