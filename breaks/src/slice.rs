@@ -10,6 +10,14 @@
 //! (each on one line). Whoever reads the playlist has the knowledge of its breaks with it, from the same moment: no store
 //! that lags can disagree. The lines stand anywhere; a client that does not know them ignores them (RFC 8216bis 6.3.1),
 //! and an edge takes them out. Attributes that are not known are ignored, a `VERSION` that is not known is refused.
+//!
+//! An MPD has the same attribute lists as values of properties, which stand below its root before the first Period
+//! (`SupplementalProperty`, ISO/IEC 23009-1 5.8.4.9), without anchors: there, places are found by time.
+//!
+//! ```text
+//! <SupplementalProperty schemeIdUri="urn:selvedge:log:1" value="VERSION=1,MSN-SHIFT=0,DSN-SHIFT=0"/>
+//! <SupplementalProperty schemeIdUri="urn:selvedge:break:1" value="ID=&quot;news-…&quot;,OUT=…"/>
+//! ```
 
 use core::fmt::{self, Write as _};
 
@@ -46,7 +54,7 @@ pub enum Fault {
     /// An attribute that must be there is not.
     #[error("{tag} lacks the attribute {attribute}")]
     Missing {
-        /// The line's tag.
+        /// The line's tag, or the property's scheme.
         tag: &'static str,
         /// Its attribute.
         attribute: &'static str,
@@ -60,7 +68,7 @@ pub enum Fault {
         attribute: &'static str,
     },
     /// A version that this reader does not know.
-    #[error("{LOG_TAG} is of version {found}; this reader knows version 1 alone")]
+    #[error("the slice of the break log is of version {found}; this reader knows version 1 alone")]
     Version {
         /// What stands there.
         found: i64,
@@ -71,6 +79,10 @@ pub enum Fault {
 pub const LOG_TAG: &str = "#EXT-X-SELVEDGE-LOG";
 /// The tag of a break.
 pub const BREAK_TAG: &str = "#EXT-X-SELVEDGE-BREAK";
+/// The scheme of the property of an MPD that says that it has a slice.
+pub const LOG_SCHEME: &str = "urn:selvedge:log:1";
+/// The scheme of the property of an MPD that is a break.
+pub const BREAK_SCHEME: &str = "urn:selvedge:break:1";
 
 impl Line {
     /// Reads a line of a playlist; `None` where it is none of a slice.
@@ -85,6 +97,21 @@ impl Line {
             _ => None,
         }
     }
+
+    /// Reads a property of an MPD by its `schemeIdUri` and its `value`, whose references (`&quot;`) have been resolved;
+    /// `None` where it is none of a slice.
+    ///
+    /// # Errors
+    /// [`Fault`] where it is one and cannot be read.
+    pub fn read_property(scheme: &str, value: &str) -> Option<Result<Self, Fault>> {
+        match scheme {
+            LOG_SCHEME => Some(log(&Reader::new(LOG_SCHEME, value))),
+            BREAK_SCHEME => {
+                Some(airing(&Reader::new(BREAK_SCHEME, value)).map(|read| Self::Break(Box::new(read))))
+            }
+            _ => None,
+        }
+    }
 }
 
 impl Slice {
@@ -94,9 +121,39 @@ impl Slice {
     /// # Errors
     /// [`Fault`] of the first line that cannot be read.
     pub fn read(playlist: &str) -> Result<Option<Self>, Fault> {
+        Self::of(playlist.lines().filter_map(Line::read))
+    }
+
+    /// Reads the properties of a slice among those of an MPD, each its `schemeIdUri` and its `value` with references
+    /// resolved; `None` where there is no [`LOG_SCHEME`].
+    ///
+    /// # Errors
+    /// [`Fault`] of the first property that cannot be read.
+    pub fn read_properties<'v>(
+        properties: impl IntoIterator<Item = (&'v str, &'v str)>,
+    ) -> Result<Option<Self>, Fault> {
+        let properties = properties.into_iter();
+        Self::of(properties.filter_map(|(scheme, value)| Line::read_property(scheme, value)))
+    }
+
+    /// The properties that tell an MPD's readers of the slice: `schemeIdUri` and `value`, which is to be escaped as XML
+    /// has it. Numbers and anchors are not in them: Periods are found by time.
+    pub fn properties(&self) -> impl Iterator<Item = (&'static str, String)> + '_ {
+        let log = (LOG_SCHEME, "VERSION=1,MSN-SHIFT=0,DSN-SHIFT=0".to_owned());
+        let breaks = self.breaks.iter().map(|airing| {
+            let unanchored = Airing {
+                anchor: None,
+                ..airing.clone()
+            };
+            (BREAK_SCHEME, List(&unanchored).to_string())
+        });
+        core::iter::once(log).chain(breaks)
+    }
+
+    fn of(lines: impl Iterator<Item = Result<Line, Fault>>) -> Result<Option<Self>, Fault> {
         let mut slice = Self::default();
         let mut is_told = false;
-        for line in playlist.lines().filter_map(Line::read) {
+        for line in lines {
             match line? {
                 Line::Log(sums) => (slice.before, is_told) = (sums, true),
                 Line::Break(airing) => slice.breaks.push(*airing),
@@ -112,13 +169,23 @@ impl fmt::Display for Slice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Sums { msn, dsn } = self.before;
         writeln!(f, "{LOG_TAG}:VERSION=1,MSN-SHIFT={msn},DSN-SHIFT={dsn}")?;
-        self.breaks.iter().try_for_each(|airing| write(f, airing))
+        let mut breaks = self.breaks.iter();
+        breaks.try_for_each(|airing| writeln!(f, "{BREAK_TAG}:{}", List(airing)))
+    }
+}
+
+/// A break's attribute list.
+struct List<'a>(&'a Airing);
+
+impl fmt::Display for List<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write(f, self.0)
     }
 }
 
 fn write(f: &mut fmt::Formatter<'_>, airing: &Airing) -> fmt::Result {
     let Airing { id, out, planned, .. } = airing;
-    write!(f, "{BREAK_TAG}:ID=\"{id}\",OUT={},PLANNED={}", out.0, planned.0)?;
+    write!(f, "ID=\"{id}\",OUT={},PLANNED={}", out.0, planned.0)?;
     if let Some(t_in) = airing.t_in {
         write!(f, ",IN={}", t_in.0)?;
     }
@@ -146,7 +213,7 @@ fn write(f: &mut fmt::Formatter<'_>, airing: &Airing) -> fmt::Result {
             write!(f, ",MSN-IN={msn_in},DSN-IN={dsn_in}")?;
         }
     }
-    f.write_char('\n')
+    Ok(())
 }
 
 /// `3x2002000`, or `3x2002000/1978000` where the last segment differs.

@@ -89,7 +89,7 @@ fn what_is_wrong_with_a_line_is_named() {
     let read = |line: &str| Line::read(line).unwrap().unwrap_err().to_string();
     assert_eq!(
         read("#EXT-X-SELVEDGE-LOG:VERSION=2,MSN-SHIFT=0,DSN-SHIFT=0"),
-        "#EXT-X-SELVEDGE-LOG is of version 2; this reader knows version 1 alone"
+        "the slice of the break log is of version 2; this reader knows version 1 alone"
     );
     assert_eq!(
         read("#EXT-X-SELVEDGE-LOG:VERSION=1,DSN-SHIFT=0"),
@@ -115,8 +115,26 @@ proptest! {
     }
 
     #[test]
+    fn an_mpd_tells_of_the_same_breaks_without_their_numbers(
+        msn in any::<i64>(), mut breaks in vec(any_airing(), 0..4),
+    ) {
+        breaks.sort_by_key(|airing| airing.out);
+        let slice = Slice { before: Sums { msn, dsn: 0 }, breaks };
+        let written: Vec<_> = slice.properties().collect();
+        let others = [("urn:mpeg:dash:role:2011", "main")];
+        let properties = written.iter().map(|(scheme, value)| (*scheme, value.as_str())).chain(others);
+        let unnumbered = Slice {
+            before: Sums::default(),
+            breaks: slice.breaks.into_iter().map(|airing| Airing { anchor: None, ..airing }).collect(),
+        };
+        prop_assert_eq!(Slice::read_properties(properties), Ok(Some(unnumbered)));
+        prop_assert_eq!(Slice::read_properties(others), Ok(None));
+    }
+
+    #[test]
     fn no_line_is_too_odd_to_be_refused(rest in "\\PC{0,200}") {
         let _ = Line::read(&format!("{BREAK_TAG}:{rest}"));
         let _ = Line::read(&format!("{LOG_TAG}:{rest}"));
+        let _ = Line::read_property(BREAK_SCHEME, &rest);
     }
 }
