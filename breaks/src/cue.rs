@@ -1,6 +1,8 @@
 //! What is asked of a channel's break log, wherever it came from: a section in the feed, a marker in a playlist, a
 //! schedule.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     key::Key,
     time::{Micros, UnixMicros},
@@ -15,6 +17,24 @@ pub struct Cue {
     pub ask: Ask,
     /// When in the programme.
     pub at: When,
+    /// Where it came from.
+    pub source: Source,
+}
+
+/// Where a cue came from.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// A splice information section in the feed.
+    #[default]
+    Scte35,
+    /// A marker in a pushed playlist.
+    Hls,
+    /// The schedule in the rules.
+    Schedule,
+    /// Somebody's request.
+    Api,
 }
 
 /// What is asked for.

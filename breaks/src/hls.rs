@@ -20,7 +20,7 @@ use point::Point;
 
 use crate::{
     attributes::Attributes,
-    cue::{Ask, Cue, When},
+    cue::{Ask, Cue, Source, When},
     key::Key,
     signal::Openers,
     time::{Micros, UnixMicros},
@@ -71,6 +71,7 @@ impl Marker {
             key: self.key.clone(),
             ask: self.ask,
             at: When::At(self.at?),
+            source: Source::Hls,
         })
     }
 }

@@ -52,7 +52,7 @@ mod time;
 
 pub use airing::{Airing, Anchor, Return, Sums};
 pub use creative::{Creative, CreativeName};
-pub use cue::{Ask, Cue, When};
+pub use cue::{Ask, Cue, Source, When};
 pub use decision::Decision;
 pub use key::{BreakId, Key, Name, NoKey};
 pub use layout::Layout;

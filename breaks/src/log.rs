@@ -25,12 +25,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use anchors::Listed;
 pub use entry::{Break, State};
 pub use policy::Policy;
 
 use crate::{
     airing::Sums,
-    cue::{Ask, Cue, When},
+    cue::{Ask, Cue, Source, When},
     document::{Faults, Version, parse},
     key::{BreakId, Key, Name},
     time::{Micros, UnixMicros},
@@ -72,6 +73,7 @@ struct EarlyEnd {
 /// A begin that was heard.
 struct Begin<'a> {
     key: &'a Key,
+    source: Source,
     /// When it is said to be; `None` is now.
     told: Option<UnixMicros>,
     length: Micros,
@@ -121,13 +123,14 @@ impl Log {
             Ask::Out {
                 planned: Some(Micros(..=0)),
                 ..
-            } => log.point(&cue.key, told),
+            } => log.point(cue, told),
             Ask::Out { planned, auto_return } => {
                 let length = planned.unwrap_or(policy.default_length);
                 if length >= policy.min_length {
                     log.begin(
                         &Begin {
                             key: &cue.key,
+                            source: cue.source,
                             told,
                             length: length.min(policy.max_length),
                             // Without a length it cannot end by itself.
@@ -138,12 +141,25 @@ impl Log {
                 }
             }
             Ask::In => log.end(&cue.key, told, policy),
-            Ask::Cancel => log.cancel(&cue.key),
-            Ask::ProgrammeEnd if policy.ends_with_programme => log.end_programme(told),
+            Ask::Cancel => log.cancel(&cue.key, policy),
+            Ask::ProgrammeEnd if policy.ends_with_programme => log.end_programme(told, policy),
             Ask::ProgrammeEnd => {}
         }
         log.settle(policy);
         log
+    }
+
+    /// Whether another log says the same of every break, whenever it came to know that, and wherever breaks stand in
+    /// playlists.
+    pub fn agrees_with(&self, other: &Self) -> bool {
+        let said = |one: &Break| Break {
+            effective_from: UnixMicros::default(),
+            revision: 0,
+            anchors: BTreeMap::new(),
+            ..one.clone()
+        };
+        let breaks = |log: &Self| log.breaks.iter().map(said).collect::<Vec<_>>();
+        self.early_ends == other.early_ends && breaks(self) == breaks(other)
     }
 
     /// All breaks, by begin: cancelled, void and nested ones too.
@@ -176,27 +192,33 @@ impl Log {
         self.edge.plus(policy.lead)
     }
 
-    fn point(&mut self, key: &Key, told: Option<UnixMicros>) {
+    /// What begins now begins then.
+    fn next_begin_now(&self, policy: &Policy) -> UnixMicros {
+        let from = self.effective_from(policy);
+        policy.boundary.map_or(from, |boundary| boundary.max(from))
+    }
+
+    fn point(&mut self, cue: &Cue, told: Option<UnixMicros>) {
         let out = told.unwrap_or(self.edge);
-        let is_known = |one: &&Break| one.key == *key && near(one.signalled, out);
+        let is_known = |one: &&Break| one.key == cue.key && near(one.signalled, out);
         if self.breaks.iter().find(is_known).is_none() {
-            let point = Break::point(&self.channel, key, out, self.edge);
+            let point = Break::point(&self.channel, cue, out, self.edge);
             self.insert(point);
         }
     }
 
     fn begin(&mut self, begin: &Begin<'_>, policy: &Policy) {
-        let from = self.effective_from(policy);
+        let (from, begins) = (self.effective_from(policy), self.next_begin_now(policy));
         let is_same = |one: &Break| {
             one.key == *begin.key
                 && match (begin.told, one.state) {
                     (Some(told), _) => near(one.signalled, told),
                     (None, State::Open) => true,
-                    (None, State::Announced) => one.out <= from,
+                    (None, State::Announced) => one.out <= begins,
                     (None, State::Nested) => from < one.until(),
                     // Ended at this very edge: this is what ended it.
-                    (None, State::Ended) => near(one.signalled, from) || one.until() >= self.edge,
-                    (None, _) => near(one.signalled, from),
+                    (None, State::Ended) => near(one.signalled, begins) || one.until() >= self.edge,
+                    (None, _) => near(one.signalled, begins),
                 }
         };
         if let Some(at) = self.breaks.iter().position(is_same) {
@@ -242,22 +264,28 @@ impl Log {
     /// Announces a break, or moves one that was announced and is not on air.
     fn announce(&mut self, moved: Option<usize>, begin: &Begin<'_>, policy: &Policy) {
         let from = self.effective_from(policy);
-        let signalled = begin.told.unwrap_or(from);
+        let signalled = begin.told.unwrap_or_else(|| self.next_begin_now(policy));
         let due = signalled.plus(begin.length);
         let is_late = signalled < from;
-        let is_void = is_late && (from.since(signalled) > policy.max_late || due <= from);
+        let begins = if is_late {
+            self.next_begin_now(policy)
+        } else {
+            signalled
+        };
+        let is_void = is_late && (from.since(signalled) > policy.max_late || due <= begins);
         // What is known of one that is announced stands, where the news is too late.
         let unchangeable = |one: &Break| is_void || one.out < from;
         if moved.and_then(|at| self.breaks.get(at)).is_some_and(unchangeable) {
             return;
         }
-        let out = if is_late && !is_void { from } else { signalled };
+        let out = if is_void { signalled } else { begins };
         let before = moved.map(|at| self.breaks.remove(at));
         let end = before.as_ref().and_then(|one| one.end).filter(|end| *end > out);
         let planned = due.since(out);
         let one = Break {
             id: BreakId::new(&self.channel, out, begin.key),
             key: begin.key.clone(),
+            source: begin.source,
             signalled,
             told: begin.length,
             out,
@@ -294,7 +322,8 @@ impl Log {
             .find(|at| self.may_end(*at, key, told, policy));
         if let Some(one) = found.and_then(|at| self.breaks.get_mut(at)) {
             if one.state.is_live() {
-                let end = policy.allowed_end(one, told.unwrap_or(edge)).max(edge);
+                let end = policy.allowed_end(one, told.unwrap_or(edge));
+                let end = policy.end_on_air(one, end, edge);
                 return one.end_at(end);
             }
             // Of what was over within the hour it is a repetition; later, the key may have been given anew.
@@ -327,7 +356,7 @@ impl Log {
         })
     }
 
-    fn cancel(&mut self, key: &Key) {
+    fn cancel(&mut self, key: &Key, policy: &Policy) {
         self.early_ends.retain(|end| !key.is_of(&end.key));
         let edge = self.edge;
         for one in self.breaks.iter_mut().filter(|one| key.is_of(&one.key)) {
@@ -336,17 +365,17 @@ impl Log {
                     one.state = State::Cancelled;
                     one.revision += 1;
                 }
-                State::Open => one.end_at(edge),
+                State::Open => one.end_at(policy.end_on_air(one, edge, edge)),
                 State::Ended | State::Cancelled | State::Void | State::Nested => {}
             }
         }
     }
 
     /// A programme ends: so does the break that is on air, unless it would sooner.
-    fn end_programme(&mut self, told: Option<UnixMicros>) {
+    fn end_programme(&mut self, told: Option<UnixMicros>, policy: &Policy) {
         let edge = self.edge;
         for one in self.breaks.iter_mut().filter(|one| one.state == State::Open) {
-            let end = told.unwrap_or(edge).max(edge);
+            let end = policy.end_on_air(one, told.unwrap_or(edge), edge);
             let is_in_time = told.is_none_or(|told| told >= one.signalled);
             if is_in_time && one.t_in().is_none_or(|t_in| end < t_in) {
                 one.end_at(end);

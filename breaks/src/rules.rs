@@ -5,7 +5,7 @@ mod read;
 use serde::{Serialize, Serializer};
 
 use crate::{
-    cue::{Ask, Cue, When},
+    cue::{Ask, Cue, Source, When},
     document::Version,
     key::{Key, Name},
     layout::Layout,
@@ -200,19 +200,27 @@ impl Rules {
 
     /// The breaks by the wall clock, as a log hears of them.
     pub fn cues(&self) -> impl Iterator<Item = Cue> {
-        self.schedule.iter().map(|planned| Cue {
-            key: Key::Named(planned.name.clone()),
-            ask: Ask::Out {
-                planned: Some(planned.duration),
-                auto_return: true,
-            },
-            at: When::At(planned.at),
-        })
+        self.schedule.iter().map(Planned::cue)
     }
 
     /// Whether a cohort stays with the programme.
     pub fn exempts(&self, cohort: &str) -> bool {
         self.exempt.iter().any(|exempt| exempt.as_str() == cohort)
+    }
+}
+
+impl Planned {
+    /// As a log hears of it.
+    pub fn cue(&self) -> Cue {
+        Cue {
+            key: Key::Named(self.name.clone()),
+            ask: Ask::Out {
+                planned: Some(self.duration),
+                auto_return: true,
+            },
+            at: When::At(self.at),
+            source: Source::Schedule,
+        }
     }
 }
 

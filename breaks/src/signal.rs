@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    cue::{Ask, Cue, When},
+    cue::{Ask, Cue, Source, When},
     key::Key,
     scte35::{
         BreakDuration, Command, Descriptor, Insert, InsertPoint, Schedule, ScheduledPoint, Section,
@@ -163,6 +163,7 @@ impl Signal {
             key: self.key.clone(),
             ask,
             at,
+            source: Source::Scte35,
         })
     }
 

@@ -1,6 +1,8 @@
 //! Where breaks stand in playlists, and what they add up to.
 
-use super::{Log, State};
+use std::collections::BTreeSet;
+
+use super::{Break, Log, State};
 use crate::{
     airing::{Anchor, Return, Sums},
     key::{BreakId, Name},
@@ -42,26 +44,28 @@ impl Log {
 
     /// What the breaks that are over before `moment` have added to the numbers of a group.
     pub fn sums_before(&self, group: &Name, moment: UnixMicros) -> Sums {
-        let base = self.sums.get(group).copied().unwrap_or_default();
         let over = self
-            .aired()
-            .filter(|one| one.rejoin().is_some_and(|rejoin| rejoin < moment));
-        over.filter_map(|one| one.sums(group)).fold(base, Sums::plus)
+            .counted(group)
+            .filter(|(one, _)| one.rejoin().is_some_and(|rejoin| rejoin < moment));
+        over.filter_map(|(_, sums)| sums)
+            .fold(self.base(group), Sums::plus)
     }
 
-    /// What the playlists of a group need whose first segment begins at `start`: a break whose first segment behind it
-    /// may be the first of the window is among its breaks still, for that segment has a discontinuity of its own.
-    pub fn slice(&self, group: &Name, start: UnixMicros) -> Slice {
+    /// What the playlists of a group need: a break whose first segment behind it is in the window still is among its
+    /// breaks, for that segment has a discontinuity of its own.
+    pub fn slice(&self, group: &Name, listed: &Listed) -> Slice {
         let mut slice = Slice {
-            before: self.sums.get(group).copied().unwrap_or_default(),
+            before: self.base(group),
             breaks: Vec::new(),
         };
-        for one in self.aired() {
-            let rejoin = one.rejoin().map(|rejoin| rejoin.plus(one.structure.tolerance));
-            let is_past = one.state == State::Ended && rejoin.is_some_and(|rejoin| rejoin < start);
-            match one.sums(group).filter(|_| is_past && slice.breaks.is_empty()) {
+        for (one, sums) in self.counted(group) {
+            if one.out > listed.until {
+                break;
+            }
+            let is_past = one.state == State::Ended && listed.is_behind(one, group);
+            match sums.filter(|_| is_past && slice.breaks.is_empty()) {
                 Some(sums) => slice.before = slice.before.plus(sums),
-                // Never listed in this group: nothing to be numbered by.
+                // Never listed anywhere: nothing to be numbered by.
                 None if is_past && !one.anchors.contains_key(group) => {}
                 None => slice.breaks.push(one.airing(group)),
             }
@@ -72,7 +76,7 @@ impl Log {
     /// The log without what was over before `moment`, as far as no later one would be miscounted; the sums stay.
     #[must_use]
     pub fn forget(mut self, moment: UnixMicros) -> Self {
-        let is_over = |one: &super::Break| match one.state {
+        let is_over = |one: &Break| match one.state {
             State::Announced | State::Open => false,
             State::Ended => {
                 one.rejoin().is_some_and(|rejoin| rejoin < moment)
@@ -81,12 +85,84 @@ impl Log {
             State::Cancelled | State::Void | State::Nested | State::Point => one.out < moment,
         };
         let count = self.breaks.iter().take_while(|one| is_over(one)).count();
-        for one in self.breaks.drain(..count) {
-            for group in one.anchors.keys() {
-                let sums = self.sums.entry(group.clone()).or_default();
-                *sums = sums.plus(one.sums(group).unwrap_or_default());
-            }
+        let gone: BTreeSet<&BreakId> = self.breaks.iter().take(count).map(|one| &one.id).collect();
+        if gone.is_empty() {
+            return self;
         }
+        let anchored = self.breaks.iter().take(count).flat_map(|one| one.anchors.keys());
+        let groups: BTreeSet<&Name> = self.sums.keys().chain(anchored).collect();
+        let sums = groups.into_iter().map(|group| {
+            let of_gone = self.counted(group).filter(|(one, _)| gone.contains(&one.id));
+            let of_gone = of_gone.filter_map(|(_, sums)| sums);
+            (group.clone(), of_gone.fold(self.base(group), Sums::plus))
+        });
+        self.sums = sums.collect();
+        self.breaks.drain(..count);
         self
+    }
+
+    /// What forgotten breaks added to the numbers of a group. Groups keep in step, so one that is new has what others
+    /// have.
+    fn base(&self, group: &Name) -> Sums {
+        let own = self.sums.get(group);
+        own.or_else(|| self.sums.values().next())
+            .copied()
+            .unwrap_or_default()
+    }
+
+    /// The breaks on air, and what each has added to the numbers of a group, where that is known. Where the next one
+    /// begins with the segment that one of them returns with, they have one discontinuity between them.
+    fn counted<'l>(&'l self, asked: &'l Name) -> impl Iterator<Item = (&'l Break, Option<Sums>)> {
+        let mut aired = self.aired().peekable();
+        std::iter::from_fn(move || {
+            let one = aired.next()?;
+            // Of a break that was never listed in a group, the others know.
+            let known = one.sums(asked).map(|_| asked);
+            let group = known.or_else(|| one.anchors.keys().find(|other| one.sums(other).is_some()));
+            let mut sums = one.sums(group.unwrap_or(asked));
+            let is_met = |next: &&Break| group.is_some_and(|group| one.is_met_by(next, group));
+            let is_met = aired.peek().is_some_and(is_met);
+            if let Some(sums) = sums.as_mut().filter(|_| is_met) {
+                sums.dsn = sums.dsn.saturating_sub(1);
+            }
+            Some((one, sums))
+        })
+    }
+}
+
+/// What a playlist lists.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Listed {
+    /// When its first segment begins.
+    pub start: UnixMicros,
+    /// That segment's media sequence number, in the playlist without breaks.
+    pub first: Option<u64>,
+    /// What begins later is not told in it yet.
+    pub until: UnixMicros,
+}
+
+impl Listed {
+    /// Whether the segment that the programme returned with from a break has left the window.
+    fn is_behind(&self, one: &Break, group: &Name) -> bool {
+        let back = one.anchors.get(group).and_then(|anchor| anchor.back);
+        if let (Some(back), Some(first)) = (back, self.first) {
+            return back.msn_in < first;
+        }
+        let rejoin = one.rejoin().map(|rejoin| rejoin.plus(one.structure.tolerance));
+        rejoin.is_some_and(|rejoin| rejoin < self.start)
+    }
+}
+
+impl Break {
+    /// Whether another one begins with the segment that this one returns with.
+    fn is_met_by(&self, next: &Self, group: &Name) -> bool {
+        let plays = |one: &Self| match one.t_in() {
+            Some(t_in) => one.structure.shape(t_in.since(one.out)).segments > 0,
+            None => one.structure.places().next().is_some(),
+        };
+        let places = self.anchors.get(group).zip(next.anchors.get(group));
+        let meets =
+            places.is_some_and(|(anchor, next)| anchor.back.is_some_and(|back| back.msn_in == next.msn_out));
+        meets && plays(self) && plays(next)
     }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     airing::{Airing, Anchor, Sums, rejoin, sums},
+    cue::{Cue, Source},
     key::{BreakId, Key, Name},
     structure::Structure,
     time::{Micros, UnixMicros},
@@ -23,6 +24,9 @@ pub struct Break {
     /// The event that it came from.
     #[cfg_attr(test, schemars(with = "String"))]
     pub key: Key,
+    /// Where it was heard of, last that it was moved.
+    #[serde(default)]
+    pub source: Source,
     /// When the event said it would begin, in microseconds since 1970.
     #[serde(rename = "signalled_us")]
     pub signalled: UnixMicros,
@@ -91,10 +95,12 @@ impl State {
 }
 
 impl Break {
-    pub(super) fn point(channel: &str, key: &Key, out: UnixMicros, known: UnixMicros) -> Self {
+    pub(super) fn point(channel: &str, cue: &Cue, out: UnixMicros, known: UnixMicros) -> Self {
+        let key = &cue.key;
         Self {
             id: BreakId::new(channel, out, key),
             key: key.clone(),
+            source: cue.source,
             signalled: out,
             told: Micros::ZERO,
             out,
@@ -147,6 +153,27 @@ impl Break {
             effective_from: self.effective_from,
             structure: self.structure.clone(),
             anchor: self.anchors.get(group).copied(),
+        }
+    }
+
+    /// When it ends that is to end at `end`, where media is published up to `edge`: what viewers were shown of a
+    /// segment of its slots in parts is not taken back, so that segment is played to its end.
+    pub(super) fn whole(&self, end: UnixMicros, edge: UnixMicros) -> UnixMicros {
+        let tolerance = self.structure.tolerance;
+        let aired = edge.since(self.out).less(tolerance);
+        let length = end.since(self.out);
+        let begun = self.structure.places().take_while(|place| place.start < aired);
+        let on_air = begun.last().filter(|place| place.end > aired);
+        match on_air.filter(|place| length.plus(tolerance) < place.end) {
+            // By its plan it would have been over before that segment's end, so that none of it was shown.
+            Some(place)
+                if self
+                    .t_in()
+                    .is_none_or(|t_in| self.out.plus(place.end) <= t_in.plus(tolerance)) =>
+            {
+                self.out.plus(place.end)
+            }
+            _ => end,
         }
     }
 

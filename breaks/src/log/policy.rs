@@ -23,6 +23,11 @@ pub struct Policy {
     pub max_late: Micros,
     /// How much earlier than at its begin a break must be known. Zero where the knowledge is in the playlist itself.
     pub lead: Micros,
+    /// Where the source's next segment begins: what is to begin now, or a little too late, begins there. `None` where
+    /// that is not known, and it begins at the edge.
+    pub boundary: Option<UnixMicros>,
+    /// Viewers are shown segments in parts: one of which they were shown any is played to its end.
+    pub keeps_parts: bool,
     /// A break whose length is known ends by itself, whatever its begin says.
     pub returns_on_plan: bool,
     /// A break may end before its plan is over.
@@ -39,6 +44,16 @@ impl Policy {
         let end = end.min(one.out.plus(self.max_length)).max(one.out);
         if self.early_return { end } else { end.max(one.due) }
     }
+
+    /// When a break that is on air ends that is asked to end at `end`, where media is published up to `edge`.
+    pub(super) fn end_on_air(&self, one: &Break, end: UnixMicros, edge: UnixMicros) -> UnixMicros {
+        let end = end.max(edge);
+        if self.keeps_parts {
+            one.whole(end, edge)
+        } else {
+            end
+        }
+    }
 }
 
 impl Default for Policy {
@@ -50,6 +65,8 @@ impl Default for Policy {
             max_overrun: Micros::from_seconds(120),
             max_late: Micros::from_seconds(2),
             lead: Micros::ZERO,
+            boundary: None,
+            keeps_parts: false,
             returns_on_plan: false,
             early_return: true,
             ends_with_programme: false,

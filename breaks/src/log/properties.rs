@@ -1,7 +1,7 @@
 use proptest::{collection::vec, prelude::*, sample::Index};
 
 use super::{
-    tests::{at, back, out},
+    tests::{at, back, listed, out},
     *,
 };
 use crate::{
@@ -31,7 +31,12 @@ fn any_cue() -> impl Strategy<Value = Cue> {
     ];
     let moment =
         prop_oneof![1 => Just(When::Now), 6 => (0..200_i64).prop_map(|seconds| When::At(at(seconds)))];
-    (key, ask, moment).prop_map(|(key, ask, at)| Cue { key, ask, at })
+    (key, ask, moment).prop_map(|(key, ask, at)| Cue {
+        key,
+        ask,
+        at,
+        source: Source::Scte35,
+    })
 }
 
 fn any_story() -> impl Strategy<Value = Vec<Heard>> {
@@ -45,24 +50,38 @@ fn any_policy() -> impl Strategy<Value = Policy> {
         Just(After::Resume),
         Just(After::Slate(slot(2)))
     ];
-    (any::<(bool, bool, bool)>(), 0..5_i64, 0..5_i64, 0..60_i64, after).prop_map(
-        move |((returns_on_plan, early_return, ends_with_programme), late, lead, overrun, after)| Policy {
-            default_length: Micros::from_seconds(30),
-            max_length: Micros::from_seconds(80),
-            max_overrun: Micros::from_seconds(overrun),
-            max_late: Micros::from_seconds(late),
-            lead: Micros::from_seconds(lead),
-            returns_on_plan,
-            early_return,
-            ends_with_programme,
-            layout: Layout {
-                pod: vec![slot(6), slot(9), slot(12)],
-                after,
-                ..Layout::default()
-            },
-            ..Policy::default()
-        },
+    (
+        any::<(bool, bool, bool, bool)>(),
+        0..5_i64,
+        0..5_i64,
+        0..60_i64,
+        after,
     )
+        .prop_map(
+            move |(
+                (returns_on_plan, early_return, ends_with_programme, keeps_parts),
+                late,
+                lead,
+                overrun,
+                after,
+            )| Policy {
+                default_length: Micros::from_seconds(30),
+                max_length: Micros::from_seconds(80),
+                max_overrun: Micros::from_seconds(overrun),
+                max_late: Micros::from_seconds(late),
+                lead: Micros::from_seconds(lead),
+                returns_on_plan,
+                early_return,
+                ends_with_programme,
+                keeps_parts,
+                layout: Layout {
+                    pod: vec![slot(6), slot(9), slot(12)],
+                    after,
+                    ..Layout::default()
+                },
+                ..Policy::default()
+            },
+        )
 }
 
 /// The log after each thing that was heard.
@@ -154,7 +173,7 @@ proptest! {
                 prop_assert!(!is_late || !one.state.is_aired(), "{:?}", one);
                 prop_assert!(is_late || one.state != State::Void, "{:?}", one);
             }
-            prop_assert!(log.slice(&group, at(0)).breaks.iter().all(|one| !one.is_void()));
+            prop_assert!(log.slice(&group, &listed(0)).breaks.iter().all(|one| !one.is_void()));
         }
     }
 

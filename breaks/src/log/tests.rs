@@ -21,6 +21,7 @@ pub(super) fn out(key: u32, seconds: i64, planned: i64, auto_return: bool) -> Cu
             auto_return,
         },
         at: When::At(at(seconds)),
+        source: Source::Scte35,
     }
 }
 
@@ -29,6 +30,16 @@ pub(super) fn back(key: u32, seconds: i64) -> Cue {
         key: Key::Insert(key),
         ask: Ask::In,
         at: When::At(at(seconds)),
+        source: Source::Scte35,
+    }
+}
+
+/// A window that begins then.
+pub(super) fn listed(seconds: i64) -> Listed {
+    Listed {
+        start: at(seconds),
+        first: None,
+        until: at(86_400),
     }
 }
 
@@ -193,6 +204,7 @@ fn the_end_of_a_programme_ends_a_break_where_the_operator_says_so() {
         },
         ask: Ask::ProgrammeEnd,
         at: When::At(at(6)),
+        source: Source::Scte35,
     };
     let log = heard(-10, &[out(7, 0, 20, true)]).tick(at(4), &policy());
     let same = log.clone().hear(at(4), &end, &policy());
@@ -240,11 +252,11 @@ fn the_sums_of_a_group_are_those_of_its_playlists() {
     };
     assert_eq!(log.sums_before(&group, at(60)), first);
     assert_eq!(log.sums_before(&group, at(90)), first.plus(second));
-    let slice = log.slice(&group, at(15));
+    let slice = log.slice(&group, &listed(15));
     assert_eq!((slice.before, slice.breaks.len()), (Sums::default(), 2));
-    let slice = log.slice(&group, at(20));
+    let slice = log.slice(&group, &listed(20));
     assert_eq!(slice.breaks.len(), 2);
-    let slice = log.slice(&group, at(22));
+    let slice = log.slice(&group, &listed(22));
     assert_eq!((slice.before, slice.breaks.len()), (first, 1));
     let anchor = slice.breaks[0].anchor;
     let expected = Anchor {
@@ -259,11 +271,109 @@ fn the_sums_of_a_group_are_those_of_its_playlists() {
     // What is forgotten is in the sums.
     let shorter = log.clone().forget(at(22));
     assert_eq!(shorter.breaks().len(), 1);
-    assert_eq!(shorter.slice(&group, at(22)), slice);
+    assert_eq!(shorter.slice(&group, &listed(22)), slice);
     assert_eq!(shorter.sums_before(&group, at(90)), first.plus(second));
     // And again once it is written and read.
     let json = serde_json::to_vec(&shorter).unwrap();
     assert_eq!(Log::read(&json).unwrap(), shorter);
+}
+
+/// Two breaks, the second where the first returns: `5 × 2 s` and `6 × 2 s` for as much of the source, whose segments
+/// are as long, and which has no discontinuity of its own.
+fn two_that_meet(group: &Name) -> Log {
+    let log = heard(-10, &[out(1, 0, 10, true), out(2, 10, 12, true)]).tick(at(30), &policy());
+    let ids: Vec<_> = log.breaks().iter().map(|one| one.id.clone()).collect();
+    let log = log.left(&ids[0], group, 108, 0).rejoined(&ids[0], group, 113, 0);
+    log.left(&ids[1], group, 113, 0).rejoined(&ids[1], group, 119, 0)
+}
+
+#[test]
+fn breaks_that_meet_have_one_discontinuity_between_them() {
+    let group = Name::new("main").unwrap();
+    let log = two_that_meet(&group);
+    assert!(log.breaks().iter().all(|one| one.state == State::Ended));
+    // An ad, an ad and a round of slate, the programme: four in all, where each alone would have said its own return.
+    assert_eq!(log.sums_before(&group, at(30)), Sums { msn: 0, dsn: 4 });
+    let first = Sums { msn: 0, dsn: 1 };
+    let window = |first| Listed {
+        first: Some(first),
+        ..listed(0)
+    };
+    let slice = log.slice(&group, &window(113));
+    assert_eq!((slice.before, slice.breaks.len()), (Sums::default(), 2));
+    let slice = log.slice(&group, &window(114));
+    assert_eq!((slice.before, slice.breaks.len()), (first, 1));
+    let shorter = log.clone().forget(at(12));
+    assert_eq!(shorter.breaks().len(), 1);
+    assert_eq!(shorter.slice(&group, &window(114)), slice);
+    assert_eq!(shorter.sums_before(&group, at(30)), Sums { msn: 0, dsn: 4 });
+}
+
+#[test]
+fn a_group_that_is_new_has_the_sums_of_the_others() {
+    let (group, new) = (Name::new("main").unwrap(), Name::new("late").unwrap());
+    let log = two_that_meet(&group);
+    let told = log.slice(&new, &listed(40));
+    assert_eq!((told.before.msn, told.breaks.len()), (0, 0));
+    assert_eq!(
+        told.before,
+        log.clone().forget(at(100)).slice(&new, &listed(40)).before
+    );
+}
+
+#[test]
+fn what_begins_behind_the_window_is_not_told_yet() {
+    let group = Name::new("main").unwrap();
+    let log = heard(-10, &[out(1, 0, 10, true), out(2, 100, 12, true)]);
+    let listed = Listed {
+        until: at(60),
+        ..listed(-20)
+    };
+    assert_eq!(log.slice(&group, &listed).breaks.len(), 1);
+}
+
+#[test]
+fn what_is_to_begin_now_begins_with_the_next_segment() {
+    let policy = Policy {
+        boundary: Some(at(3)),
+        ..policy()
+    };
+    let now = Cue {
+        at: When::Now,
+        ..out(7, 0, 10, true)
+    };
+    let log = Log::new("news").hear(at(2), &now, &policy);
+    assert_eq!((only(&log).out, only(&log).t_in()), (at(3), Some(at(13))));
+    // Said again before it, it is the same.
+    let later = Policy {
+        boundary: Some(at(5)),
+        ..policy.clone()
+    };
+    let again = log.clone().hear(at(2), &now, &later);
+    assert_eq!(only(&again).id, only(&log).id);
+    // A little late, it begins there too, and keeps its end.
+    let late = Log::new("news").hear(at(2), &out(7, 1, 10, true), &policy);
+    assert_eq!((only(&late).out, only(&late).t_in()), (at(3), Some(at(11))));
+}
+
+#[test]
+fn a_segment_of_which_parts_were_shown_is_played_to_its_end() {
+    let parts = Policy {
+        keeps_parts: true,
+        ..policy()
+    };
+    let log = heard(-10, &[out(7, 0, 20, true)]);
+    let hear = |edge, end| {
+        let log = log.clone().tick(at(edge), &parts);
+        let log = log.hear(at(edge), &back(7, end), &parts);
+        let again = log.clone().hear(at(edge), &back(7, end), &parts);
+        assert_eq!(again, log);
+        only(&log).t_in()
+    };
+    assert_eq!(hear(3, 3), Some(at(4)), "slots are of two seconds");
+    assert_eq!(hear(4, 4), Some(at(4)), "at the end of one");
+    assert_eq!(hear(3, 7), Some(at(7)), "of what comes later nothing was shown");
+    assert_eq!(hear(-1, 3), Some(at(3)), "not on air yet");
 }
 
 #[test]
