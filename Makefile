@@ -7,6 +7,8 @@ MAKEFLAGS += --no-print-directory
 
 # The two adapters are built for their WebAssembly targets, everything else natively.
 NATIVE := --workspace --exclude selvedge-edge-cloudflare --exclude selvedge-edge-fastly
+# What is tested natively, and with which features: in one selection, for another one would build all dependencies again.
+TESTED := --workspace --exclude selvedge-edge-fastly --features selvedge-token/extra-algorithms
 
 # What the demo shows: `test`, a file, or bikes.mp4 or bigbuckbunny.mp4, which are fetched.
 INPUT ?= test
@@ -40,12 +42,9 @@ demo:
 	@scripts/demo.sh '$(INPUT)' $(DEMO_ARGS)
 
 test: tools
-	cargo test --locked $(NATIVE)
-	cargo test --locked -p selvedge-token --all-features
-	cargo test --locked -p selvedge-edge-cloudflare --lib
+	cargo test --locked $(TESTED)
 	@scripts/fuzz.sh 100000
 	@scripts/fuzz.sh 30000 origin
-	cargo build --locked -p selvedge -p selvedge-encoder
 	@npm run --silent build:page
 	@scripts/wasm.sh
 	@scripts/e2e.sh
