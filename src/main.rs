@@ -42,6 +42,9 @@ enum Command {
     Edge(cmd::edge::Args),
     /// Encode a file or a test picture and push it to an origin (starts `selvedge-encoder`)
     Encode(cmd::encode::Args),
+    /// Rule, schedule and watch the breaks of channels
+    #[command(subcommand)]
+    Breaks(cmd::breaks::Command),
     /// Make keys, mint tokens and look into them
     #[command(subcommand)]
     Token(cmd::token::Command),
@@ -62,15 +65,21 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<ExitCode, Failure> {
     match cli.command {
-        Command::Demo(args) => block_on(cmd::demo::run(args, cli.log_format)),
-        Command::Origin(args) => block_on(cmd::origin::run(args)),
-        Command::Edge(args) => block_on(cmd::edge::run(args)),
+        Command::Demo(args) => block_on(done(cmd::demo::run(args, cli.log_format))),
+        Command::Origin(args) => block_on(done(cmd::origin::run(args))),
+        Command::Edge(args) => block_on(done(cmd::edge::run(args))),
         Command::Encode(args) => cmd::encode::run(args, cli.log_format),
+        Command::Breaks(command) => block_on(cmd::breaks::run(command)),
         Command::Token(command) => cmd::token::run(command),
     }
 }
 
-fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<ExitCode, Failure> {
+fn block_on(work: impl Future<Output = Result<ExitCode, Failure>>) -> Result<ExitCode, Failure> {
     let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::run("the runtime", error))?;
-    runtime.block_on(work).map(|()| ExitCode::SUCCESS)
+    runtime.block_on(work)
+}
+
+/// Of a command whose end is all that it has to say.
+async fn done(work: impl Future<Output = Result<(), Failure>>) -> Result<ExitCode, Failure> {
+    work.await.map(|()| ExitCode::SUCCESS)
 }
