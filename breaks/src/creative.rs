@@ -1,5 +1,8 @@
 //! The conditioned media of an ad, as its packager describes it: the document beside its files.
 
+mod manifest;
+mod playlists;
+
 use core::fmt;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -336,7 +339,7 @@ const MAX_SKEW: Micros = Micros::from_millis(100);
 mod tests {
     use super::*;
 
-    const ACME: &str = r#"{
+    pub(super) const ACME: &str = r#"{
         "version": 1,
         "creative": "acme-30",
         "duration_us": 3840000,
