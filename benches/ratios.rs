@@ -14,7 +14,8 @@ use std::{
 
 use http::Request;
 use selvedge_breaks::{
-    After, Airing, Anchor, BreakId, Decision, Key, Micros, Return, Slice, Slot, Structure, Sums, UnixMicros,
+    After, Airing, Anchor, BreakId, Decision, Key, Micros, Mode, Return, Slice, Slot, Structure, Sums,
+    UnixMicros,
 };
 use selvedge_edge::{
     Answer, Body, Edge, OriginResponse, Plan, Platform, Read, UnixMillis, Visit, Want, block_on,
@@ -214,6 +215,7 @@ fn breaks() -> (Slice, Vec<Arc<Decision>>) {
         let out = begin.plus(segment.times(i64::try_from(first).unwrap()));
         Airing {
             id: BreakId::new("c", out, &Key::Insert(index)),
+            mode: Mode::Replace,
             out,
             planned: segment.times(15),
             t_in: Some(out.plus(segment.times(15))),

@@ -44,6 +44,18 @@ pub struct Return {
     pub dsn_in: u64,
 }
 
+/// What a break does to the programme.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// It takes its place: what is played in the break is shown instead of the programme. A live channel's way.
+    #[default]
+    Replace,
+    /// It holds it up: nothing is hidden, and the programme goes on where it was left. An asset's way.
+    Insert,
+}
+
 /// A break of one playlist's channel: what stands in the playlist itself (`EXT-X-SELVEDGE-BREAK`).
 ///
 /// Only `t_in`, `revision` and the `anchor` change once the break is on air.
@@ -53,13 +65,17 @@ pub struct Return {
 pub struct Airing {
     /// What it is known by.
     pub id: BreakId,
-    /// When the programme is left, in microseconds since 1970.
+    /// What it does to the programme.
+    #[serde(default, skip_serializing_if = "Mode::is_replace")]
+    pub mode: Mode,
+    /// When the programme is left, in microseconds since 1970; in a playlist without dates, from its begin.
     #[serde(rename = "out_us")]
     pub out: UnixMicros,
-    /// For how long, as it was planned when it went on air.
+    /// For how long, as it was planned when it went on air. Of one that is inserted, how long it is.
     #[serde(rename = "planned_us")]
     pub planned: Micros,
-    /// When the programme goes on, in microseconds since 1970; `None` while that is open.
+    /// When the programme goes on, in microseconds since 1970; `None` while that is open. Of no meaning for a break that
+    /// is inserted.
     #[serde(default, rename = "in_us")]
     pub t_in: Option<UnixMicros>,
     /// How often it has changed, from 1.
@@ -72,6 +88,20 @@ pub struct Airing {
     /// Where it stands in the playlist; `None` until its first segment is listed there.
     #[serde(default)]
     pub anchor: Option<Anchor>,
+}
+
+impl Mode {
+    /// Whether it is the one that documents need not name.
+    #[cfg_attr(
+        target_pointer_width = "64",
+        expect(
+            clippy::trivially_copy_pass_by_ref,
+            reason = "serde passes what it serialises so"
+        )
+    )]
+    const fn is_replace(&self) -> bool {
+        matches!(self, Self::Replace)
+    }
 }
 
 impl Sums {
@@ -90,22 +120,36 @@ impl Airing {
         self.effective_from > self.out
     }
 
-    /// How long it is; `None` while its end is open.
+    /// Whether the programme goes on where it was left.
+    pub const fn is_inserted(&self) -> bool {
+        matches!(self.mode, Mode::Insert)
+    }
+
+    /// How long it is; `None` while its end is open. All slots of a break that is inserted are in it.
     pub fn length(&self) -> Option<Micros> {
-        self.t_in.map(|t_in| t_in.since(self.out).max(Micros::ZERO))
+        match self.mode {
+            Mode::Replace => self.t_in.map(|t_in| t_in.since(self.out).max(Micros::ZERO)),
+            Mode::Insert => Some(self.planned.max(self.structure.filled())),
+        }
     }
 
     /// What is played in it by the time that the programme's edge is at `edge`: a segment is shown when what it
     /// replaces would have been, so an earlier return takes nothing back.
     pub fn shape_at(&self, edge: UnixMicros) -> Shape {
+        if let (Mode::Insert, Some(length)) = (self.mode, self.length()) {
+            return self.structure.shape(length);
+        }
         let aired = edge.since(self.out).max(Micros::ZERO);
         self.structure
             .shape(self.length().map_or(aired, |length| length.min(aired)))
     }
 
-    /// When the programme goes on: at `t_in`, or where its slots end if it is to resume there; `None` while that is
-    /// open.
+    /// With which moment of the programme it goes on: `t_in`, or where its slots end if it is to resume there; `None`
+    /// while that is open. Where a break is inserted, the one at which it was left.
     pub fn rejoin(&self) -> Option<UnixMicros> {
+        if self.is_inserted() {
+            return Some(self.out);
+        }
         rejoin(&self.structure, self.out, self.t_in)
     }
 
@@ -156,6 +200,7 @@ mod tests {
         let cut = |seconds| Slot::cut(Micros::from_seconds(seconds), Micros::from_seconds(2)).unwrap();
         Airing {
             id: BreakId::new("news", out, &Key::Insert(1)),
+            mode: Mode::Replace,
             out,
             planned: Micros::from_seconds(20),
             t_in: t_in.map(|seconds| out.plus(Micros::from_seconds(seconds))),
@@ -198,6 +243,29 @@ mod tests {
         assert_eq!(open.shape_at(open.out.plus(Micros::from_seconds(5))).segments, 2);
         assert_eq!(open.shape_at(open.out).segments, 0);
         assert_eq!(open.sums(), None);
+    }
+
+    #[test]
+    fn a_break_that_is_inserted_is_whole_and_hides_nothing() {
+        let mut inserted = airing(After::Wait, None);
+        inserted.mode = Mode::Insert;
+        inserted.planned = Micros::from_seconds(2);
+        assert_eq!(
+            inserted.length(),
+            Some(Micros::from_seconds(12)),
+            "all of its slots"
+        );
+        assert_eq!(inserted.rejoin(), Some(inserted.out));
+        assert_eq!(inserted.shape_at(inserted.out).segments, 6);
+        inserted.anchor = Some(Anchor {
+            msn_out: 108,
+            dsn_before: 0,
+            back: Some(Return {
+                msn_in: 108,
+                dsn_in: 1,
+            }),
+        });
+        assert_eq!(inserted.sums(), Some(Sums { msn: 6, dsn: 2 }));
     }
 
     #[test]

@@ -50,14 +50,14 @@ pub mod slice;
 mod structure;
 mod time;
 
-pub use airing::{Airing, Anchor, Return, Sums};
+pub use airing::{Airing, Anchor, Mode, Return, Sums};
 pub use creative::{Creative, CreativeName};
 pub use cue::{Ask, Cue, Source, When};
 pub use decision::Decision;
 pub use key::{BreakId, Key, Name, NoKey};
 pub use layout::Layout;
 pub use log::{Log, Policy};
-pub use rules::Rules;
+pub use rules::{Asset, Rules};
 pub use signal::{Clock, Openers, Signal};
 pub use slice::Slice;
 pub use structure::{After, MAX_LENGTH, MAX_SEGMENTS, MAX_SLOTS, MIN_SEGMENT, Place, Shape, Slot, Structure};

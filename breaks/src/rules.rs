@@ -1,8 +1,11 @@
 //! What ad operations rule for a channel: the document in the edge's and the origin's store.
 
+mod position;
 mod read;
 
 use serde::{Serialize, Serializer};
+
+pub use self::position::{Asset, At, Position};
 
 use crate::{
     cue::{Ask, Cue, Source, When},
@@ -50,6 +53,9 @@ pub struct Rules {
     /// Breaks by the wall clock, beside those that are signalled. Names are unique, and none overlaps another.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub schedule: Vec<Planned>,
+    /// Breaks of an asset: of the channel once it has ended, at places of its programme. Names are unique.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub positions: Vec<Position>,
 }
 
 /// How long breaks are.
@@ -179,6 +185,7 @@ impl Rules {
             restrictions: Vec::new(),
             exempt: Vec::new(),
             schedule: Vec::new(),
+            positions: Vec::new(),
         }
     }
 

@@ -22,7 +22,7 @@
 use core::fmt::{self, Write as _};
 
 use crate::{
-    airing::{Airing, Anchor, Return, Sums},
+    airing::{Airing, Anchor, Mode, Return, Sums},
     attributes::Attributes,
     key::BreakId,
     structure::{After, MAX_SLOTS, Slot, Structure},
@@ -185,7 +185,11 @@ impl fmt::Display for List<'_> {
 
 fn write(f: &mut fmt::Formatter<'_>, airing: &Airing) -> fmt::Result {
     let Airing { id, out, planned, .. } = airing;
-    write!(f, "ID=\"{id}\",OUT={},PLANNED={}", out.0, planned.0)?;
+    let mode = match airing.mode {
+        Mode::Replace => "",
+        Mode::Insert => ",MODE=INSERT",
+    };
+    write!(f, "ID=\"{id}\"{mode},OUT={},PLANNED={}", out.0, planned.0)?;
     if let Some(t_in) = airing.t_in {
         write!(f, ",IN={}", t_in.0)?;
     }
@@ -302,6 +306,7 @@ fn airing(line: &Reader<'_>) -> Result<Airing, Fault> {
     };
     Ok(Airing {
         id: line.needed("ID", |id| BreakId::try_from(id.to_owned()).ok())?,
+        mode: line.optional("MODE", mode)?.unwrap_or_default(),
         out: UnixMicros(line.needed("OUT", number)?),
         planned: line.needed("PLANNED", length)?,
         t_in: line.optional("IN", number)?.map(UnixMicros),
@@ -310,6 +315,14 @@ fn airing(line: &Reader<'_>) -> Result<Airing, Fault> {
         structure,
         anchor,
     })
+}
+
+fn mode(text: &str) -> Option<Mode> {
+    match text {
+        "REPLACE" => Some(Mode::Replace),
+        "INSERT" => Some(Mode::Insert),
+        _ => None,
+    }
 }
 
 fn number<N: core::str::FromStr>(text: &str) -> Option<N> {

@@ -7,7 +7,7 @@ mod scenario;
 use http::Request;
 use scenario::{World, edge, send_through, text, token};
 use selvedge_breaks::{
-    After, Airing, Anchor, BreakId, Key, Micros, Slice, Slot, Structure, Sums, UnixMicros,
+    After, Airing, Anchor, BreakId, Key, Micros, Mode, Slice, Slot, Structure, Sums, UnixMicros,
 };
 use selvedge_edge::{Edge, Handled, Read};
 
@@ -19,6 +19,7 @@ fn airing() -> Airing {
     let segment = Micros::from_seconds(2);
     Airing {
         id: BreakId::new("news", out, &Key::Insert(7)),
+        mode: Mode::Replace,
         out,
         planned: segment.times(2),
         t_in: None,

@@ -73,6 +73,11 @@ impl<'v> Node<'v> {
         text
     }
 
+    /// Its text, where it is one.
+    pub(crate) fn as_text(&self) -> Option<&'v str> {
+        self.value.as_str()
+    }
+
     /// A text that `read` takes; `expected` says which.
     pub(crate) fn read<T>(
         &self,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    airing::{Airing, Anchor, Sums, rejoin, sums},
+    airing::{Airing, Anchor, Mode, Sums, rejoin, sums},
     cue::{Cue, Source},
     key::{BreakId, Key, Name},
     structure::Structure,
@@ -146,6 +146,7 @@ impl Break {
     pub fn airing(&self, group: &Name) -> Airing {
         Airing {
             id: self.id.clone(),
+            mode: Mode::Replace,
             out: self.out,
             planned: self.planned,
             t_in: self.t_in(),

@@ -4,7 +4,7 @@ use core::ops::RangeInclusive;
 
 use serde_json::Value;
 
-use super::{Fill, Item, Lengths, Planned, Rest, Restriction, Returns, Rules};
+use super::{At, Fill, Item, Lengths, Planned, Position, Rest, Restriction, Returns, Rules};
 use crate::{
     document::{Faults, Version, node::Members, node::Node, one_fault},
     key::Name,
@@ -40,6 +40,7 @@ fn rules(document: &Node<'_>, faults: &mut Faults) -> Rules {
         "restrictions",
         "exempt",
         "schedule",
+        "positions",
     ];
     let members = document.members(&known, faults);
     if let Some(version) = members.needed("version", faults)
@@ -84,6 +85,9 @@ fn rules(document: &Node<'_>, faults: &mut Faults) -> Rules {
     }
     if let Some(node) = members.get("schedule") {
         rules.schedule = schedule(&node, faults);
+    }
+    if let Some(node) = members.get("positions") {
+        rules.positions = positions(&node, rules.fill.pod.is_empty(), faults);
     }
     rules
 }
@@ -204,6 +208,44 @@ fn schedule(node: &Node<'_>, faults: &mut Faults) -> Vec<Planned> {
     schedule
 }
 
+/// `needs_pod` says that there is none in the rules' own fill.
+fn positions(node: &Node<'_>, needs_pod: bool, faults: &mut Faults) -> Vec<Position> {
+    let mut positions: Vec<Position> = Vec::new();
+    for one in node.elements(MAX_POSITIONS, faults) {
+        let members = one.members(&["name", "at", "pod"], faults);
+        let name = needed_name(&members, "name", faults);
+        let at = members.needed("at", faults).and_then(|node| at(&node, faults));
+        let pod = members.get("pod").map(|node| node.elements(MAX_SLOTS, faults));
+        if pod.as_ref().is_none_or(Vec::is_empty) && needs_pod {
+            one.tell("has no pod, nor has fill", faults);
+        }
+        let pod = pod.iter().flatten().filter_map(|one| item(one, faults)).collect();
+        let (Some(name), Some(at)) = (name, at) else {
+            continue;
+        };
+        if positions.iter().any(|other| other.name == name) {
+            one.tell(format!("has the name {name}, which another position has"), faults);
+        }
+        positions.push(Position { name, at, pod });
+    }
+    positions
+}
+
+fn at(node: &Node<'_>, faults: &mut Faults) -> Option<At> {
+    match node.as_text() {
+        Some("start") => Some(At::Start),
+        Some("end") => Some(At::End),
+        Some(text) => {
+            node.tell(
+                format!("is {text:?}: expected start, end or a number of milliseconds"),
+                faults,
+            );
+            None
+        }
+        None => node.millis(ANY_LENGTH, faults).map(At::Offset),
+    }
+}
+
 fn needed_name(members: &Members<'_>, member: &str, faults: &mut Faults) -> Option<Name> {
     members
         .needed(member, faults)
@@ -221,3 +263,5 @@ const MIN_ITEM: Micros = MIN_SEGMENT;
 const MAX_BYTES: usize = 1 << 20;
 const MAX_EXEMPT: usize = 1000;
 const MAX_SCHEDULE: usize = 2000;
+/// One every half minute of an asset of eight hours.
+const MAX_POSITIONS: usize = 1000;

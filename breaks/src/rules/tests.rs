@@ -62,7 +62,7 @@ fn all_faults_are_told_at_once_each_with_its_place() {
     let faults = Rules::read(broken.as_bytes()).unwrap_err();
     let lines: Vec<_> = faults.iter().map(ToString::to_string).collect();
     insta::assert_snapshot!(lines.join("\n"), @r#"
-    /lenghts: is not known here: expected one of version, channel, openers, lengths, returns, fill, restrictions, exempt, schedule
+    /lenghts: is not known here: expected one of version, channel, openers, lengths, returns, fill, restrictions, exempt, schedule, positions
     /version: is not 1: this program knows version 1 alone
     /channel: is missing
     /openers/1: is "provider_overlay_po": expected splice_insert, or a segmentation that can be a break, such as provider_po
@@ -112,9 +112,29 @@ fn any_millis(least: i64, most: i64) -> impl Strategy<Value = Micros> {
     (least..most).prop_map(Micros::from_millis)
 }
 
+fn any_item() -> impl Strategy<Value = Item> {
+    (any_name(), any_millis(10, 100_000)).prop_map(|(creative, duration)| Item { creative, duration })
+}
+
+fn any_positions() -> impl Strategy<Value = Vec<Position>> {
+    let at = prop_oneof![
+        Just(At::Start),
+        any_millis(0, 86_400_000).prop_map(At::Offset),
+        Just(At::End)
+    ];
+    vec((at, vec(any_item(), 1..3)), 0..4).prop_map(|positions| {
+        let numbered = positions.into_iter().enumerate();
+        let named = numbered.map(|(index, (at, pod))| Position {
+            name: Name::new(&format!("position-{index}")).unwrap(),
+            at,
+            pod,
+        });
+        named.collect()
+    })
+}
+
 fn any_fill() -> impl Strategy<Value = Fill> {
-    let item =
-        || (any_name(), any_millis(10, 100_000)).prop_map(|(creative, duration)| Item { creative, duration });
+    let item = any_item;
     let rest = prop::sample::select(vec![Rest::Resume, Rest::Slate, Rest::Wait]);
     let server = option::of(Just("https://ads.example/vast?x=[y]".to_owned()));
     (vec(item(), 0..5), option::of(item()), rest, server).prop_map(|(pod, slate, rest, ad_server)| Fill {
@@ -176,9 +196,10 @@ fn any_rules() -> impl Strategy<Value = Rules> {
         restrictions,
         vec(any_name(), 0..3),
         schedule,
+        any_positions(),
     )
         .prop_map(
-            |(channel, openers, lengths, returns, fill, restrictions, exempt, schedule)| Rules {
+            |(channel, openers, lengths, returns, fill, restrictions, exempt, schedule, positions)| Rules {
                 version: Version,
                 channel,
                 openers,
@@ -188,6 +209,7 @@ fn any_rules() -> impl Strategy<Value = Rules> {
                 restrictions,
                 exempt,
                 schedule,
+                positions,
             },
         )
 }

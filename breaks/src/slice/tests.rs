@@ -39,6 +39,11 @@ fn any_airing() -> impl Strategy<Value = Airing> {
         .prop_map(
             |((event, out, planned, t_in), (revision, from), structure, anchor)| Airing {
                 id: BreakId::new("news", UnixMicros(out), &Key::Insert(event)),
+                mode: if event % 2 == 0 {
+                    Mode::Replace
+                } else {
+                    Mode::Insert
+                },
                 out: UnixMicros(out),
                 planned: Micros(planned),
                 t_in: t_in.map(UnixMicros),
@@ -58,6 +63,7 @@ fn a_slice_is_lines_that_a_person_can_read() {
         before: Sums { msn: -2, dsn: 3 },
         breaks: vec![Airing {
             id: BreakId::new("news", out, &Key::Insert(7)),
+            mode: Mode::Replace,
             out,
             planned: Micros::from_seconds(10),
             t_in: Some(out.plus(Micros::from_seconds(10))),
@@ -98,6 +104,12 @@ fn what_is_wrong_with_a_line_is_named() {
     assert_eq!(
         read("#EXT-X-SELVEDGE-BREAK:AFTER=NEVER"),
         "#EXT-X-SELVEDGE-BREAK has a value of AFTER that cannot be read"
+    );
+    assert_eq!(
+        read(
+            "#EXT-X-SELVEDGE-BREAK:ID=\"a-1-cue\",MODE=OVERLAY,OUT=1,PLANNED=1,SLOTS=\"\",AFTER=WAIT,TOLERANCE=0,REVISION=1,EFFECTIVE-FROM=1"
+        ),
+        "#EXT-X-SELVEDGE-BREAK has a value of MODE that cannot be read"
     );
     assert_eq!(Line::read("#EXT-X-CUE-OUT:30"), None);
     assert_eq!(Slice::read("#EXTM3U\n#EXTINF:2,\na.m4s\n"), Ok(None));

@@ -5,7 +5,7 @@
 use std::{collections::BTreeMap, fmt::Write as _, ops::Range, sync::Arc};
 
 use selvedge_breaks::{
-    After, Airing, Anchor, BreakId, Decision, Key, Micros, Return, Slice, Structure, UnixMicros,
+    After, Airing, Anchor, BreakId, Decision, Key, Micros, Mode, Return, Slice, Structure, UnixMicros,
     decision::{Ad, Media, Part, Segment},
 };
 
@@ -146,6 +146,7 @@ impl Channel {
         {
             let mut airing = Airing {
                 id: BreakId::new("news", brk.out, &Key::Insert(u32::try_from(index).unwrap())),
+                mode: Mode::Replace,
                 out: brk.out,
                 planned: brk.length,
                 t_in: (brk.known || brk.t_in <= edge).then_some(brk.t_in),

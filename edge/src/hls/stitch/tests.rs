@@ -5,7 +5,7 @@
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use selvedge_breaks::{
-    After, Airing, Anchor, BreakId, Key, Return, Slot, Structure,
+    After, Airing, Anchor, BreakId, Key, Mode, Return, Slot, Structure,
     decision::{Ad, Media, Segment},
 };
 use serde_json::Value;
@@ -63,6 +63,7 @@ fn airing(entry: &Value, planned: Micros, is_open: bool, history: &History, last
     });
     let mut airing = Airing {
         id: BreakId::new("news", out, &Key::Insert(1)),
+        mode: Mode::Replace,
         out,
         planned,
         t_in: (!is_open).then(|| moment(&entry["end"])),
@@ -276,6 +277,7 @@ fn low_latency_break() -> (Slice, Decision) {
     let length = Micros::from_seconds(2);
     let airing = Airing {
         id: BreakId::new("news", out, &Key::Insert(1)),
+        mode: Mode::Replace,
         out,
         planned: length,
         t_in: Some(out.plus(length)),

@@ -1,4 +1,4 @@
-use selvedge_breaks::{After, Anchor, BreakId, Key, Slot, Structure};
+use selvedge_breaks::{After, Anchor, BreakId, Key, Mode, Slot, Structure};
 
 use super::*;
 
@@ -34,6 +34,7 @@ fn airing(out: i64, t_in: i64) -> Airing {
     let out = UnixMicros(out * SECOND);
     Airing {
         id: BreakId::new("news", out, &Key::Insert(1)),
+        mode: Mode::Replace,
         out,
         planned: length,
         t_in: Some(out.plus(length)),
