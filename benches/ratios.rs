@@ -265,6 +265,7 @@ fn playlist_with_breaks() {
         cues: Cues::Stripped,
         tells_ads: true,
         skips: false,
+        path: None,
     };
     let ours = || stitch(&playlist, &stitching, None);
     let stitched = ours();

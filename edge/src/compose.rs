@@ -1,5 +1,7 @@
 //! Compose and write: from what was gathered to what the viewer gets.
 
+use std::borrow::Cow;
+
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use selvedge_token::Replay;
 
@@ -82,9 +84,9 @@ fn pass<B>(
     let caching = viewer_caching(origin.status, headers.get(header::CACHE_CONTROL));
     headers.insert(header::CACHE_CONTROL, caching);
     let mut body = origin.body;
-    // What a playlist without its body would be is not known where breaks may be put into it.
+    // What a document without its body would be is not known where breaks may be put into it.
     let is_unknown = authorised.routed.method == Method::HEAD
-        && authorised.routed.resource == Resource::Playlist
+        && authorised.routed.resource != Resource::Media
         && edge.site.breaks.is_some();
     let changes = onward.root.is_some() || decided.is_some() || is_unknown;
     if changes && origin.status == StatusCode::OK {
@@ -146,19 +148,39 @@ fn rewrite(
     let reroot = root.map(|root| Reroot::new(root, authorised.routed.uri.path()));
     let rewritten = match (authorised.routed.resource, &reroot) {
         (Resource::Playlist, reroot) => match decided {
-            Some(decided) => hls::stitch(document, &stitching(edge, decided), reroot.as_ref()).into_owned(),
+            Some(decided) => {
+                let stitching = stitching(edge, decided, authorised.routed.uri.path());
+                hls::stitch(document, &stitching, reroot.as_ref()).into_owned()
+            }
             None => reroot
                 .as_ref()
                 .map_or_else(|| document.to_owned(), |reroot| hls::reroot(document, reroot)),
         },
-        (Resource::Manifest, Some(reroot)) => dash::reroot(document, reroot)
-            .ok_or(Problem::OriginDocument("a manifest without an MPD element"))?,
-        (Resource::Manifest, None) | (Resource::Media, _) => document.to_owned(),
+        (Resource::Manifest, reroot) => {
+            let path = Some(authorised.routed.uri.path());
+            let stitched = match decided {
+                Some(Decided { slice, decisions, .. }) => dash::stitch(
+                    document,
+                    &dash::Stitching {
+                        slice,
+                        decisions,
+                        path,
+                    },
+                ),
+                None => Cow::Borrowed(document),
+            };
+            match reroot {
+                Some(reroot) => dash::reroot(&stitched, reroot)
+                    .ok_or(Problem::OriginDocument("a manifest without an MPD element"))?,
+                None => stitched.into_owned(),
+            }
+        }
+        (Resource::Media, _) => document.to_owned(),
     };
     Ok(rewritten.into_bytes())
 }
 
-fn stitching<'a>(edge: &Edge, decided: &'a Decided) -> Stitching<'a> {
+fn stitching<'a>(edge: &Edge, decided: &'a Decided, path: &'a str) -> Stitching<'a> {
     let rules = edge.site.breaks.as_ref();
     Stitching {
         slice: &decided.slice,
@@ -167,6 +189,7 @@ fn stitching<'a>(edge: &Edge, decided: &'a Decided) -> Stitching<'a> {
         cues: Cues::Stripped,
         tells_ads: rules.is_some_and(|rules| rules.dateranges),
         skips: decided.skips,
+        path: Some(path),
     }
 }
 

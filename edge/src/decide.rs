@@ -1,4 +1,4 @@
-//! Decide: what fills the breaks of a playlist, asked of the origin in a second batch.
+//! Decide: what fills the breaks of a document, asked of the origin in a second batch.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -7,45 +7,55 @@ use selvedge_breaks::{Airing, Decision, Slice, slice};
 
 use crate::{
     authorise::Authorised,
+    dash,
     limits::{MAX_DECISION, MAX_DECISIONS, MAX_WANTS},
     platform::{Answer, Body, OriginRequest, Plan, Read, Want},
     route::{Resource, RoutedResource},
     site::{BreakRules, Site},
 };
 
-/// The breaks of a playlist, and what fills them.
+/// The breaks of a playlist or an MPD, and what fills them.
 #[derive(Debug)]
 pub(crate) struct Decided {
     pub(crate) slice: Slice,
     pub(crate) decisions: Vec<Arc<Decision>>,
-    /// What decisions call the playlist.
+    /// What decisions call the playlist; an MPD has all renditions.
     pub(crate) rendition: String,
     /// Whether the player asked for a delta update.
     pub(crate) skips: bool,
 }
 
-/// The rules of a site for a resource that may have breaks in it: a playlist that is read.
+/// The rules of a site for a resource that may have breaks in it: a playlist or an MPD that is read.
 pub(crate) fn rules<'s>(site: &'s Site, routed: &RoutedResource) -> Option<&'s BreakRules> {
-    let is_read = routed.resource == Resource::Playlist && routed.method == Method::GET;
+    let is_read = routed.resource != Resource::Media && routed.method == Method::GET;
     site.breaks.as_ref().filter(|_| is_read)
 }
 
 /// The slice of the break log in an answer of the origin's; `None` where it has none, and nothing is to be stitched. Of
 /// one that cannot be read, nothing is left but the lines that it goes without.
-pub(crate) fn slice_of<B>(answer: Option<&Answer<B>>) -> Option<Slice> {
+pub(crate) fn slice_of<B>(resource: Resource, answer: Option<&Answer<B>>) -> Option<Slice> {
     let Some(Answer::Origin(Ok(origin))) = answer else {
         return None;
     };
     let Body::Bytes(body) = &origin.body else {
         return None;
     };
-    if origin.status != StatusCode::OK || memchr::memmem::find(body, slice::LOG_TAG.as_bytes()).is_none() {
+    let mark = match resource {
+        Resource::Playlist => slice::LOG_TAG,
+        Resource::Manifest => slice::LOG_SCHEME,
+        Resource::Media => return None,
+    };
+    if origin.status != StatusCode::OK || memchr::memmem::find(body, mark.as_bytes()).is_none() {
         return None;
     }
-    Slice::read(core::str::from_utf8(body).ok()?).unwrap_or_else(|_| Some(Slice::default()))
+    let document = core::str::from_utf8(body).ok()?;
+    match resource {
+        Resource::Manifest => dash::slice_of(document),
+        _ => Slice::read(document).unwrap_or_else(|_| Some(Slice::default())),
+    }
 }
 
-/// Where a media playlist's decisions are, and what they call it.
+/// Where a document's decisions are, and what they call it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Place {
     channel: String,
@@ -53,10 +63,16 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// Of `…/<channel>/<rendition>/index.m3u8`. Another playlist of the rendition, such as one of I-frames, is none that
-    /// ads are conditioned to.
+    /// Of `…/<channel>/<rendition>/index.m3u8` or `…/<channel>/manifest.mpd`. Another playlist of the rendition, such as
+    /// one of I-frames, is none that ads are conditioned to.
     pub(crate) fn of(authorised: &Authorised) -> Option<Self> {
         let mut segments = authorised.routed.uri.path().rsplit('/');
+        if authorised.routed.resource == Resource::Manifest {
+            return Some(Self {
+                channel: segments.nth(1)?.to_owned(),
+                rendition: String::new(),
+            });
+        }
         let (file, rendition, channel) = (segments.next()?, segments.next()?, segments.next()?);
         let rendition = match file {
             "index.m3u8" => rendition.to_owned(),

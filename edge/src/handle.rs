@@ -161,16 +161,15 @@ impl Edge {
         let answers = platform
             .gather(plan(&authorised, &onward, stitches, visit.request.headers()))
             .await;
-        let decided = self
-            .decide(platform, &authorised, slice_of(answers.first()))
-            .await;
+        let slice = slice_of(authorised.routed.resource, answers.first());
+        let decided = self.decide(platform, &authorised, slice).await;
 
         let (answer, origin) = compose(self, &authorised, &onward, decided.as_ref(), answers);
         record.origin = origin.map(|status| status.as_u16());
         answer
     }
 
-    /// Asks for what fills the breaks of a playlist. Most windows have none, and of one that has the answer is known.
+    /// Asks for what fills the breaks of a document. Most windows have none, and of one that has the answer is known.
     async fn decide<P: Platform>(
         &self,
         platform: &P,

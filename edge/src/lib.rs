@@ -61,7 +61,7 @@ mod carrier;
 pub mod certificate;
 mod compose;
 mod cors;
-mod dash;
+pub mod dash;
 mod decide;
 mod fields;
 mod gather;

@@ -1,5 +1,7 @@
 //! Moving a document's URIs below another root.
 
+use std::borrow::Cow;
+
 /// Where a document lies and below which prefix its URIs are to lead.
 #[derive(Clone, Debug)]
 pub struct Reroot<'a> {
@@ -45,6 +47,22 @@ impl<'a> Reroot<'a> {
     }
 }
 
+/// A URI that begins at the host's root, told from the folder of the document at `path` instead: below whatever the
+/// document lies below. Others stay as they are.
+pub(crate) fn from_folder<'u>(path: &str, uri: &'u str) -> Cow<'u, str> {
+    let Some(rest) = uri.strip_prefix('/').filter(|rest| !rest.starts_with('/')) else {
+        return Cow::Borrowed(uri);
+    };
+    let depth = path.matches('/').count().saturating_sub(1);
+    // Of a document at the root, the folder is the root.
+    let up = if depth == 0 {
+        "./".to_owned()
+    } else {
+        "../".repeat(depth)
+    };
+    Cow::Owned(up + rest)
+}
+
 /// RFC 3986 §3.1: a scheme is a letter followed by letters, digits, `+`, `-`, `.`, up to a colon.
 fn has_scheme(uri: &str) -> bool {
     let Some((scheme, _)) = uri.split_once(':') else {
@@ -59,6 +77,16 @@ fn has_scheme(uri: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_uri_from_the_root_is_told_from_a_folder() {
+        let from = |path| from_folder(path, "/creatives/a/0.m4s").into_owned();
+        assert_eq!(from("/live/news/manifest.mpd"), "../../creatives/a/0.m4s");
+        assert_eq!(from("/manifest.mpd"), "./creatives/a/0.m4s");
+        for stays in ["a/0.m4s", "https://ads.example/a", "//ads.example/a"] {
+            assert_eq!(from_folder("/live/news/manifest.mpd", stays), stays);
+        }
+    }
 
     #[test]
     fn only_uris_below_our_own_root_move() {

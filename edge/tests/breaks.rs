@@ -76,6 +76,37 @@ fn world() -> World {
     world
 }
 
+const MPD: &str = "/live/news/manifest.mpd";
+
+/// The same channel as an MPD: six seconds, of which the last two are in the break.
+fn mpd(properties: &str) -> String {
+    format!(
+        "<MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\" type=\"dynamic\" availabilityStartTime=\"2026-01-01T20:00:00Z\">\n  \
+         <PatchLocation>manifest.mpp</PatchLocation>{properties}\n  <Period id=\"0\" start=\"PT0S\">\n    \
+         <AdaptationSet id=\"1\" contentType=\"video\">\n      <Representation id=\"v\" bandwidth=\"1\">\n        \
+         <SegmentTemplate timescale=\"1000\" initialization=\"v/init.mp4\" media=\"v/$Time$.m4s\">\n          \
+         <SegmentTimeline><S t=\"0\" d=\"2000\" r=\"2\"/></SegmentTimeline>\n        </SegmentTemplate>\n      \
+         </Representation>\n    </AdaptationSet>\n  </Period>\n</MPD>\n"
+    )
+}
+
+fn properties() -> String {
+    let slice = Slice {
+        before: Sums::default(),
+        breaks: vec![airing()],
+    };
+    let property = |(scheme, value): (&str, String)| {
+        let value = value.replace('"', "&quot;");
+        format!("\n  <SupplementalProperty schemeIdUri=\"{scheme}\" value=\"{value}\"/>")
+    };
+    slice.properties().map(property).collect()
+}
+
+fn load_mpd(edge: &Edge, world: &World) -> String {
+    let request = Request::get(format!("https://e/t/{}{MPD}", token()));
+    text(&send_through(edge, world, request).response)
+}
+
 fn load(edge: &Edge, world: &World, query: &str) -> Handled<String> {
     let request = Request::get(format!("https://e/t/{}{PLAYLIST}{query}", token()));
     send_through(edge, world, request)
@@ -113,6 +144,94 @@ fn a_break_is_filled_by_its_decision_which_is_asked_for_once() {
     "#);
     assert_eq!(text(&load(&edge, &world, "").response), text(&handled.response));
     assert_eq!(asked(&world), [PLAYLIST, &decided(), PLAYLIST]);
+}
+
+#[test]
+fn a_break_in_an_mpd_is_a_period_of_its_own() {
+    let (edge, mut world) = (edge(r#"{"breaks":{}}"#), world());
+    world.put(MPD, "public, max-age=1", &mpd(&properties()));
+    insta::assert_snapshot!(load_mpd(&edge, &world), @r#"
+    <MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="dynamic" availabilityStartTime="2026-01-01T20:00:00Z">
+      <Period id="0" start="PT0S">
+        <AdaptationSet id="1" contentType="video">
+          <Representation id="v" bandwidth="1">
+            <SegmentTemplate timescale="1000" initialization="v/init.mp4" media="v/$Time$.m4s">
+              <SegmentTimeline><S t="0" d="2000" r="1"/></SegmentTimeline>
+            </SegmentTemplate>
+          </Representation>
+        </AdaptationSet>
+      </Period>
+      <Period id="news-1767297604000-si:7.1" start="PT4S">
+        <AssetIdentifier schemeIdUri="urn:org:dashif:asset-id:2013" value="a"/>
+        <AdaptationSet id="1" contentType="video">
+          <Representation id="v" bandwidth="1">
+            <SegmentTemplate timescale="1000" startNumber="0" initialization="https://ads.example/a/init.mp4" media="https://ads.example/a/$Number$.m4s">
+              <SegmentTimeline>
+                <S t="0" d="2000"/>
+              </SegmentTimeline>
+            </SegmentTemplate>
+          </Representation>
+        </AdaptationSet>
+      </Period>
+    </MPD>
+    "#);
+    load_mpd(&edge, &world);
+    assert_eq!(asked(&world), [MPD, &decided(), MPD]);
+}
+
+#[test]
+fn an_mpd_without_a_log_passes_as_it_is() {
+    let (edge, mut world) = (edge(r#"{"breaks":{}}"#), world());
+    world.put(MPD, "public, max-age=1", &mpd(""));
+    assert_eq!(load_mpd(&edge, &world), mpd(""));
+    assert_eq!(asked(&world), [MPD]);
+}
+
+#[test]
+fn an_mpd_keeps_its_programme_where_its_log_cannot_be_read() {
+    let (edge, mut world) = (edge(r#"{"breaks":{}}"#), world());
+    let plain = mpd("").replace("\n  <PatchLocation>manifest.mpp</PatchLocation>", "");
+    for wrong in [
+        properties().replace("VERSION=1", "VERSION=2"),
+        properties().replace("OUT=", "OUT=x"),
+    ] {
+        world.put(MPD, "public, max-age=1", &mpd(&wrong));
+        assert_eq!(load_mpd(&edge, &world), plain);
+    }
+}
+
+#[test]
+fn an_mpd_shows_nothing_in_a_break_without_its_decision() {
+    let (edge, mut world) = (edge(r#"{"breaks":{}}"#), world());
+    world.put_status(&decided(), 503, "");
+    world.put(MPD, "public, max-age=1", &mpd(&properties()));
+    let plain = mpd("").replace("\n  <PatchLocation>manifest.mpp</PatchLocation>", "");
+    assert_eq!(load_mpd(&edge, &world), plain.replace("r=\"2\"", "r=\"1\""));
+}
+
+#[test]
+fn urls_of_ads_stay_below_the_token_of_the_document() {
+    let (edge, mut world) = (edge(r#"{"breaks":{"dateranges":false}}"#), world());
+    let decision = serde_json::json!({
+        "version": 1, "break": airing().id, "cohort": "all",
+        "ads": [{"creative": "a", "duration_us": 4_000_000, "renditions": {"v": {
+            "init": "/creatives/a/v/init.mp4",
+            "segments": [[2_000_000, "/creatives/a/v/0.m4s"], [2_000_000, "/creatives/a/v/1.m4s"]],
+        }}}],
+    });
+    world.put(
+        &decided(),
+        "public, max-age=31536000, immutable",
+        &decision.to_string(),
+    );
+    world.put(MPD, "public, max-age=1", &mpd(&properties()));
+    assert!(text(&load(&edge, &world, "").response).ends_with("\n../../../creatives/a/v/0.m4s\n"));
+    assert!(load_mpd(&edge, &world).contains(" media=\"../../creatives/a/v/$Number$.m4s\""));
+    // Where the token comes in the query, the document's root is that of the path form.
+    let request = Request::get(format!("https://e{MPD}?CAT={}", token()));
+    let moved = text(&send_through(&edge, &world, request).response);
+    assert!(moved.contains(&format!("<BaseURL>/t/{}/live/news/</BaseURL>", token())));
+    assert!(moved.contains(" media=\"../../creatives/a/v/$Number$.m4s\""));
 }
 
 #[test]

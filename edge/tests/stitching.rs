@@ -21,6 +21,7 @@ fn compose(channel: &Channel, view: &View, slice: &Slice, rendition: &str, skips
         cues: Cues::Stripped,
         tells_ads: true,
         skips,
+        path: None,
     };
     stitch(&channel.playlist(view, rendition), &stitching, None).into_owned()
 }

@@ -33,6 +33,9 @@ pub struct Stitching<'a> {
     pub tells_ads: bool,
     /// Whether the player asked for a delta update (`_HLS_skip`, RFC 8216bis §6.2.5.1).
     pub skips: bool,
+    /// The path of the playlist, without a token, from which URIs of ads are told that begin at the host's root; they
+    /// stay as they are without one.
+    pub path: Option<&'a str>,
 }
 
 impl Stitching<'_> {
@@ -76,7 +79,7 @@ fn pass<'d>(playlist: &'d str, reroot: Option<&Reroot<'_>>) -> Cow<'d, str> {
     }
 }
 
-fn write(source: &Source<'_>, stitching: &Stitching<'_>, reroot: Option<&Reroot<'_>>) -> String {
+fn write<'a>(source: &'a Source<'a>, stitching: &Stitching<'a>, reroot: Option<&'a Reroot<'a>>) -> String {
     let window = source.window();
     let spans = resolve(stitching.slice, &window);
     let pods = Pods {

@@ -16,7 +16,7 @@ use super::{
     uri,
 };
 use crate::{
-    reroot::Reroot,
+    reroot::{Reroot, from_folder},
     timeline::{Filling, MediaSequence, Pods, Span},
 };
 
@@ -28,6 +28,8 @@ pub(super) struct Writer<'a> {
     pods: Pods<'a>,
     tells_ads: bool,
     reroot: Option<&'a Reroot<'a>>,
+    /// The playlist's own path, where URIs are told from there.
+    path: Option<&'a str>,
     /// The end of what the source lists.
     edge: UnixMicros,
     /// Whether initialisation vectors that the source leaves to numbers are written out.
@@ -44,7 +46,7 @@ impl<'a> Writer<'a> {
         source: &'a Source<'a>,
         plan: &'a Plan<'a>,
         pods: Pods<'a>,
-        stitching: &Stitching<'_>,
+        stitching: &Stitching<'a>,
         reroot: Option<&'a Reroot<'a>>,
     ) -> Self {
         let window = source.window();
@@ -65,6 +67,7 @@ impl<'a> Writer<'a> {
             pods,
             tells_ads: stitching.tells_ads,
             reroot,
+            path: stitching.path,
             edge: window.edge(),
             explicit_iv: !stitching.is_plain() && source.has_implicit_iv(),
             keyed: false,
@@ -146,7 +149,10 @@ impl<'a> Writer<'a> {
     fn ad_uri(&mut self, uri: &str) {
         match self.reroot {
             Some(reroot) => uri::push(&mut self.out, uri, reroot),
-            None => self.out.push_str(uri),
+            None => match self.path {
+                Some(path) => self.out.push_str(&from_folder(path, uri)),
+                None => self.out.push_str(uri),
+            },
         }
     }
 

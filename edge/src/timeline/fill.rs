@@ -13,7 +13,7 @@ pub(crate) struct Pods<'a> {
     pub(crate) decisions: &'a [Arc<Decision>],
     /// The rendition's name in them.
     pub(crate) rendition: &'a str,
-    /// The playlist's target duration in seconds.
+    /// The longest segment that the document promises, in seconds.
     pub(crate) target: i64,
 }
 
@@ -29,32 +29,44 @@ impl<'a> Pods<'a> {
     /// What fills a place: its ad, else slate. `None` where there is neither: the place stays, empty, for its number
     /// is counted.
     pub(crate) fn fill(&self, airing: &Airing, place: &Place) -> Option<Filling<'a>> {
-        let decision = self
-            .decisions
-            .iter()
-            .find(|decision| decision.break_id == airing.id)?;
-        let wanted = airing.structure.slots.get(place.slot).map(|slot| slot.segments());
-        // An ad cut otherwise than its slot would have other numbers.
-        let suits = |media: &&Media| u32::try_from(media.segments.len()).ok() == wanted;
-        let ad = decision.ads.get(place.slot).filter(|_| !place.is_slate);
-        let ad = ad.and_then(|ad| self.take(ad, place, suits));
-        ad.or_else(|| self.take(decision.slate.as_ref()?, place, |_| true))
-    }
-
-    fn take(&self, ad: &'a Ad, place: &Place, suits: impl Fn(&&'a Media) -> bool) -> Option<Filling<'a>> {
-        let media = ad.renditions.get(self.rendition).filter(suits)?;
-        let is_promised = |segment: &&Segment| rounded_seconds(segment.duration) <= self.target;
-        // A segment longer than the playlist has promised (RFC 8216bis §4.4.3.1) is none that can be listed.
-        if !media.segments.iter().all(|segment| is_promised(&segment)) {
-            return None;
-        }
-        let segment = media.segments.get(usize::try_from(place.segment).ok()?)?;
+        let decision = decision_for(self.decisions, airing)?;
+        let (ad, media) = media(decision, airing, place, self.rendition, self.target)?;
         Some(Filling {
             creative: &ad.creative,
             media,
-            segment,
+            segment: media.segments.get(usize::try_from(place.segment).ok()?)?,
         })
     }
+}
+
+/// The decision for a break.
+pub(crate) fn decision_for<'d>(decisions: &'d [Arc<Decision>], airing: &Airing) -> Option<&'d Decision> {
+    let mut decisions = decisions.iter();
+    let found = decisions.find(|decision| decision.break_id == airing.id);
+    found.map(AsRef::as_ref)
+}
+
+/// What fills the slot of a place in a rendition: its ad, else slate, of which there may be less than the slot has room
+/// for. No segment of it is longer than `target` seconds.
+pub(crate) fn media<'d>(
+    decision: &'d Decision,
+    airing: &Airing,
+    place: &Place,
+    rendition: &str,
+    target: i64,
+) -> Option<(&'d Ad, &'d Media)> {
+    let wanted = airing.structure.slots.get(place.slot).map(|slot| slot.segments());
+    // A segment longer than the document has promised (RFC 8216bis §4.4.3.1) is none that can be listed.
+    let is_promised = |segment: &Segment| rounded_seconds(segment.duration) <= target;
+    let take = |ad: &'d Ad| {
+        let media = ad.renditions.get(rendition)?;
+        media.segments.iter().all(is_promised).then_some((ad, media))
+    };
+    // An ad cut otherwise than its slot would have other numbers.
+    let suits = |found: &(&Ad, &Media)| u32::try_from(found.1.segments.len()).ok() == wanted;
+    let ad = decision.ads.get(place.slot).filter(|_| !place.is_slate);
+    let ad = ad.and_then(take).filter(suits);
+    ad.or_else(|| take(decision.slate.as_ref()?))
 }
 
 fn rounded_seconds(length: Micros) -> i64 {

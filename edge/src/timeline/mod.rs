@@ -20,11 +20,15 @@
 //! The number of slots and of their segments belongs to the break, whatever fills them. So a source segment behind a
 //! break has its own numbers and what that break, and those before it, have added; where slots are cut at the
 //! programme's own cadence, media sequence numbers stay what they were.
+//!
+//! HLS needs the numbers (`resolve`), DASH does not (`holes`); the law is one.
 
 mod fill;
+mod holes;
 mod number;
 mod resolve;
 
-pub(crate) use fill::{Filling, Pods};
+pub(crate) use fill::{Filling, Pods, decision_for, media};
+pub(crate) use holes::{Hole, holes};
 pub use number::{DiscontinuitySequence, MediaSequence};
 pub(crate) use resolve::{Out, Segment, Span, Window, resolve};

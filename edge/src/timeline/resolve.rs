@@ -200,7 +200,7 @@ pub(crate) fn resolve<'b>(slice: &'b Slice, window: &Window<'_>) -> Vec<Span<'b>
 }
 
 /// The segments that a break holds, where the source has come to `edge`.
-fn held(airing: &Airing, edge: UnixMicros) -> Vec<Place> {
+pub(super) fn held(airing: &Airing, edge: UnixMicros) -> Vec<Place> {
     let structure = &airing.structure;
     match airing.length() {
         Some(length) => structure.within(length).collect(),

@@ -178,6 +178,7 @@ fn play(name: &str, scenario: &Value) {
             cues: Cues::Stripped,
             tells_ads: false,
             skips: false,
+            path: None,
         };
         let base = scenario["content_base"].as_str().unwrap();
         let path = format!(
@@ -217,6 +218,7 @@ fn by<'a>(slice: &'a Slice, decisions: &'a [Arc<Decision>]) -> Stitching<'a> {
         cues: Cues::Kept,
         tells_ads: false,
         skips: false,
+        path: None,
     }
 }
 

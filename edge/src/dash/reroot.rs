@@ -1,7 +1,6 @@
-//! DASH manifests, changed in place: what is not understood stays, in order, byte for byte.
+//! Moving an MPD below another root.
 
-use core::ops::Range;
-
+use super::edits::Edits;
 use crate::reroot::Reroot;
 
 /// Makes every relative URL of an MPD lead below another root, by its `BaseURL` (ISO/IEC 23009-1 §5.6), and
@@ -28,11 +27,11 @@ pub(crate) fn reroot(mpd: &str, reroot: &Reroot<'_>) -> Option<String> {
             at = end_of_element(mpd, tag, "ProgramInformation")?;
         } else if is_tag(rest, "BaseURL") {
             base.found = true;
-            at = edits.move_element(mpd, tag, "BaseURL", reroot)?;
+            at = move_element(&mut edits, mpd, tag, "BaseURL", reroot)?;
         } else if is_tag(rest, "Location") {
             base.stop_at(tag);
             location.found = true;
-            at = edits.move_element(mpd, tag, "Location", reroot)?;
+            at = move_element(&mut edits, mpd, tag, "Location", reroot)?;
         } else if is_tag(rest, "PatchLocation") {
             base.stop_at(tag);
             location.stop_at(tag);
@@ -54,7 +53,9 @@ pub(crate) fn reroot(mpd: &str, reroot: &Reroot<'_>) -> Option<String> {
             edits.insert(at, format!("<{namespace}{name}>{url}</{namespace}{name}>"));
         }
     }
-    edits.apply(mpd)
+    let mut out = String::with_capacity(mpd.len() + 4096);
+    edits.copy(mpd, 0..mpd.len(), &mut out);
+    Some(out)
 }
 
 /// Where an element belongs that the document may lack.
@@ -75,43 +76,14 @@ impl Insertion {
     }
 }
 
-/// Changes to a document: what stands in a range becomes another text.
-#[derive(Default)]
-struct Edits(Vec<(Range<usize>, String)>);
-
-impl Edits {
-    fn insert(&mut self, at: usize, text: String) {
-        self.0.push((at..at, text));
+/// Moves the URL that is the content of the element at `tag`; returns the offset behind the element.
+fn move_element(edits: &mut Edits, xml: &str, tag: usize, name: &str, reroot: &Reroot<'_>) -> Option<usize> {
+    let text = end_of_tag(xml, tag)?;
+    let close = text + xml.get(text..)?.find('<')?;
+    if let Some(pieces) = reroot.apply(xml.get(text..close)?.trim()) {
+        edits.replace(text..close, pieces.concat());
     }
-
-    fn remove(&mut self, range: Range<usize>) {
-        self.0.push((range, String::new()));
-    }
-
-    /// Moves the URL that is the content of the element at `tag`; returns the offset behind the element.
-    fn move_element(&mut self, xml: &str, tag: usize, name: &str, reroot: &Reroot<'_>) -> Option<usize> {
-        let text = end_of_tag(xml, tag)?;
-        let close = text + xml.get(text..)?.find('<')?;
-        if let Some(pieces) = reroot.apply(xml.get(text..close)?.trim()) {
-            self.0.push((text..close, pieces.concat()));
-        }
-        end_of_element(xml, tag, name)
-    }
-
-    fn apply(mut self, xml: &str) -> Option<String> {
-        // Stable: of two that stand at one place, the first made comes first; what is put in stands before what goes.
-        self.0.sort_by_key(|(range, _)| (range.start, range.end));
-        let added: usize = self.0.iter().map(|(_, text)| text.len()).sum();
-        let mut out = String::with_capacity(xml.len() + added);
-        let mut copied = 0;
-        for (range, text) in self.0 {
-            out.push_str(xml.get(copied..range.start)?);
-            out.push_str(&text);
-            copied = range.end;
-        }
-        out.push_str(xml.get(copied..)?);
-        Some(out)
-    }
+    end_of_element(xml, tag, name)
 }
 
 /// The offset of the first start tag of `name` at or after `from`, comments and declarations stepped over.

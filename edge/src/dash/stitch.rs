@@ -1,0 +1,109 @@
+//! Stitching: a source MPD, the breaks in its window and what fills them, to the MPD that a player gets.
+
+use std::{borrow::Cow, sync::Arc};
+
+use memchr::memmem;
+use selvedge_breaks::{Decision, Slice, slice};
+
+use super::{
+    plan::{Item, plan},
+    source::{Reach, Source},
+    write::Writer,
+    xml::{Cursor, resolved},
+};
+use crate::timeline::{Hole, decision_for, holes};
+
+/// What an MPD is stitched with.
+#[derive(Clone, Copy, Debug)]
+pub struct Stitching<'a> {
+    /// The breaks that touch the MPD's window, and the last one before it.
+    pub slice: &'a Slice,
+    /// What fills them. In a break without one nothing is shown.
+    pub decisions: &'a [Arc<Decision>],
+    /// The path of the document, without a token, from which URLs of ads are told that begin at the host's root; they
+    /// stay as they are without one.
+    pub path: Option<&'a str>,
+}
+
+/// Stitches an MPD.
+///
+/// What no break changes is passed on as it came, but for the slice of the break log and what would lead the player
+/// past the edge (`PatchLocation`, a `Location` in full). What cannot be understood, or says nothing of the moment that
+/// its timeline counts from, passes untouched.
+pub fn stitch<'d>(mpd: &'d str, stitching: &Stitching<'_>) -> Cow<'d, str> {
+    let Ok(source) = Source::read(mpd, is_of_slice) else {
+        return Cow::Borrowed(mpd);
+    };
+    Cow::Owned(stitched(&source, stitching).unwrap_or_else(|| without_log(&source, stitching)))
+}
+
+fn stitched(source: &Source<'_>, stitching: &Stitching<'_>) -> Option<String> {
+    let reach = source.reach()?;
+    let edge = match reach {
+        Reach::Listed { edge, .. } => Some(source.begin.plus(edge)),
+        Reach::Clock { .. } => None,
+    };
+    let mut holes = holes(stitching.slice, edge);
+    holes.retain(|hole| is_possible(source, stitching, reach, hole));
+    if holes.is_empty() {
+        return None;
+    }
+    let items = plan(source, reach, &holes);
+    let slots = items.iter().filter(|item| matches!(item, Item::Slot(_))).count();
+    Writer::new(source, stitching, slots).write(&items)
+}
+
+/// The document without the slice of the log.
+fn without_log(source: &Source<'_>, stitching: &Stitching<'_>) -> String {
+    let mut writer = Writer::new(source, stitching, 0);
+    writer.head();
+    let from = source.periods.first().map_or(0, |period| period.element.start);
+    writer.out.push_str(source.text.get(from..).unwrap_or_default());
+    writer.out
+}
+
+/// Whether a break can be put in: all the Periods that it touches can be split. Where players know by their clocks how
+/// far a source has come, a break that nothing fills is left to the programme, for nothing would end that.
+fn is_possible(source: &Source<'_>, stitching: &Stitching<'_>, reach: Reach, hole: &Hole<'_>) -> bool {
+    let out = source.moment(hole.airing.out);
+    let end = hole.back.map(|back| source.moment(back));
+    let touched = source.periods.iter().enumerate().filter(|(index, period)| {
+        let begins = end.is_none_or(|end| period.start < end);
+        let is_base = source.periods.get(index + 1).is_none_or(|next| next.start > out);
+        begins && (is_base || period.end.is_none_or(|end| end > out))
+    });
+    let is_filled = || {
+        let decision = decision_for(stitching.decisions, hole.airing);
+        decision.is_some_and(|decision| decision.slate.is_some() || !decision.ads.is_empty())
+    };
+    touched.into_iter().all(|(_, period)| period.is_splittable)
+        && (matches!(reach, Reach::Listed { .. }) || is_filled())
+}
+
+fn is_of_slice(scheme: &str) -> bool {
+    matches!(scheme, slice::LOG_SCHEME | slice::BREAK_SCHEME)
+}
+
+/// The slice of the break log in an MPD; `None` where it has none, and nothing is to be stitched. Of one that cannot be
+/// read, nothing is left but what it goes without.
+pub(crate) fn slice_of(mpd: &str) -> Option<Slice> {
+    memmem::find(mpd.as_bytes(), slice::LOG_SCHEME.as_bytes())?;
+    let mut cursor = Cursor::new(mpd);
+    let root = cursor.next().ok()??;
+    let mut properties = Vec::new();
+    while let Ok(Some(child)) = cursor.child(&root) {
+        let property = child.attribute("schemeIdUri").zip(child.attribute("value"));
+        if let Some((scheme, value)) = property.filter(|_| child.name == "SupplementalProperty") {
+            properties.push((scheme, resolved(value)));
+        }
+        // They stand before the first Period.
+        if child.name == "Period" || cursor.skip(&child).is_err() {
+            break;
+        }
+    }
+    let properties = properties.iter().map(|(scheme, value)| (*scheme, value.as_ref()));
+    Slice::read_properties(properties).unwrap_or_else(|_| Some(Slice::default()))
+}
+
+#[cfg(test)]
+mod tests;

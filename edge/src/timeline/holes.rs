@@ -1,0 +1,147 @@
+//! Breaks by time alone, for a timeline without numbers.
+
+use selvedge_breaks::{Airing, Micros, Place, Slice, UnixMicros};
+
+use super::resolve::held;
+
+/// A break in a source, by time.
+#[derive(Clone, Debug)]
+pub(crate) struct Hole<'b> {
+    pub(crate) airing: &'b Airing,
+    /// What it holds; of a break whose end is open, as far as the source has come and the place that comes next.
+    pub(crate) places: Vec<Place>,
+    /// When the programme goes on, where the source has come to it and all that is held is out.
+    pub(crate) back: Option<UnixMicros>,
+}
+
+impl Hole<'_> {
+    /// By how much a boundary of the source may lie off the break's. Ticks are rounded to microseconds on the way here.
+    pub(crate) fn tolerance(&self) -> Micros {
+        tolerance(self.airing)
+    }
+
+    /// Whether the segment at a place shows, where the source has come to `edge`.
+    pub(crate) fn is_out(&self, place: &Place, edge: UnixMicros) -> bool {
+        self.airing.out.plus(place.end) <= edge.plus(self.tolerance())
+    }
+}
+
+fn tolerance(airing: &Airing) -> Micros {
+    airing.structure.tolerance.max(Micros::from_millis(1))
+}
+
+/// The breaks of a slice, where the source has come to `edge`; without one, players know by their clocks how far it
+/// has come, and all that is planned is told ahead.
+///
+/// As everywhere, a break that begins before the one before it has ended is void, and so is one that nothing can be
+/// shown in.
+pub(crate) fn holes(slice: &Slice, edge: Option<UnixMicros>) -> Vec<Hole<'_>> {
+    let mut holes: Vec<Hole<'_>> = Vec::with_capacity(slice.breaks.len());
+    for airing in slice.breaks.iter().filter(|airing| !airing.is_void()) {
+        let structure = &airing.structure;
+        let places = match edge {
+            Some(edge) => held(airing, edge),
+            None => structure
+                .within(airing.length().unwrap_or(airing.planned))
+                .collect(),
+        };
+        let Some(last) = places.last() else {
+            continue;
+        };
+        let tolerance = tolerance(airing);
+        if let Some(before) = holes.last() {
+            let Some(back) = before.back else {
+                // Nothing behind it is in sight.
+                break;
+            };
+            if airing.out < back.less(tolerance) {
+                continue;
+            }
+        }
+        let is_there = |back: &UnixMicros| {
+            edge.is_none_or(|edge| {
+                airing.out.plus(last.end) <= edge.plus(tolerance) && edge > back.plus(tolerance)
+            })
+        };
+        holes.push(Hole {
+            airing,
+            back: airing.rejoin().filter(is_there),
+            places,
+        });
+    }
+    holes
+}
+
+#[cfg(test)]
+mod tests {
+    use selvedge_breaks::{After, BreakId, Key, Slot, Structure};
+
+    use super::*;
+
+    const OUT: UnixMicros = UnixMicros(1_767_297_600_000_000);
+
+    fn airing(at: i64, t_in: Option<i64>) -> Airing {
+        let (out, segment) = (OUT.plus(Micros::from_seconds(at)), Micros::from_seconds(2));
+        Airing {
+            id: BreakId::new("news", out, &Key::Insert(1)),
+            out,
+            planned: segment.times(3),
+            t_in: t_in.map(|t_in| OUT.plus(Micros::from_seconds(t_in))),
+            revision: 1,
+            effective_from: out,
+            structure: Structure {
+                slots: vec![Slot::new(3, segment, segment).unwrap()],
+                after: After::Wait,
+                tolerance: Micros::ZERO,
+            },
+            anchor: None,
+        }
+    }
+
+    fn found(breaks: Vec<Airing>, edge: Option<i64>) -> Vec<(i64, usize, Option<i64>)> {
+        let slice = Slice {
+            breaks,
+            ..Slice::default()
+        };
+        let second = |at: UnixMicros| at.since(OUT).0 / 1_000_000;
+        let edge = edge.map(|edge| OUT.plus(Micros::from_seconds(edge)));
+        let holes = holes(&slice, edge);
+        holes
+            .iter()
+            .map(|hole| (second(hole.airing.out), hole.places.len(), hole.back.map(second)))
+            .collect()
+    }
+
+    #[test]
+    fn the_programme_is_back_when_the_source_is() {
+        assert_eq!(found(vec![airing(0, Some(6))], Some(6)), [(0, 3, None)]);
+        assert_eq!(found(vec![airing(0, Some(6))], Some(7)), [(0, 3, Some(6))]);
+        assert_eq!(
+            found(vec![airing(0, Some(4))], Some(7)),
+            [(0, 2, Some(4))],
+            "early"
+        );
+        assert_eq!(found(vec![airing(0, None)], Some(3)), [(0, 2, None)], "open");
+    }
+
+    #[test]
+    fn by_a_clock_all_is_told_ahead() {
+        assert_eq!(
+            found(vec![airing(0, Some(6)), airing(9, None)], None),
+            [(0, 3, Some(6)), (9, 3, None)]
+        );
+    }
+
+    #[test]
+    fn a_break_in_another_is_void() {
+        assert_eq!(
+            found(vec![airing(0, Some(6)), airing(4, Some(10))], Some(20)),
+            [(0, 3, Some(6))]
+        );
+        assert_eq!(
+            found(vec![airing(0, Some(1)), airing(4, Some(10))], Some(20)),
+            [(4, 3, Some(10))],
+            "nothing fits"
+        );
+    }
+}
