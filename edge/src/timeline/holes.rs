@@ -34,10 +34,11 @@ fn tolerance(airing: &Airing) -> Micros {
 /// has come, and all that is planned is told ahead.
 ///
 /// As everywhere, a break that begins before the one before it has ended is void, and so is one that nothing can be
-/// shown in.
+/// shown in. One that holds the programme up needs a timeline of its own.
 pub(crate) fn holes(slice: &Slice, edge: Option<UnixMicros>) -> Vec<Hole<'_>> {
     let mut holes: Vec<Hole<'_>> = Vec::with_capacity(slice.breaks.len());
-    for airing in slice.breaks.iter().filter(|airing| !airing.is_void()) {
+    let replaces = |airing: &&Airing| !airing.is_void() && !airing.is_inserted();
+    for airing in slice.breaks.iter().filter(replaces) {
         let structure = &airing.structure;
         let places = match edge {
             Some(edge) => held(airing, edge),
@@ -74,7 +75,7 @@ pub(crate) fn holes(slice: &Slice, edge: Option<UnixMicros>) -> Vec<Hole<'_>> {
 
 #[cfg(test)]
 mod tests {
-    use selvedge_breaks::{After, BreakId, Key, Slot, Structure};
+    use selvedge_breaks::{After, BreakId, Key, Mode, Slot, Structure};
 
     use super::*;
 
@@ -84,6 +85,7 @@ mod tests {
         let (out, segment) = (OUT.plus(Micros::from_seconds(at)), Micros::from_seconds(2));
         Airing {
             id: BreakId::new("news", out, &Key::Insert(1)),
+            mode: Mode::Replace,
             out,
             planned: segment.times(3),
             t_in: t_in.map(|t_in| OUT.plus(Micros::from_seconds(t_in))),

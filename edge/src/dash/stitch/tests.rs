@@ -5,7 +5,7 @@
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use selvedge_breaks::{
-    After, Airing, BreakId, Key, Micros, Slot, Structure,
+    After, Airing, BreakId, Key, Micros, Mode, Slot, Structure,
     decision::{Ad, Media, Segment},
 };
 use serde_json::Value;
@@ -182,6 +182,7 @@ fn play(file: &str, scenario: &Value) {
         let slice = Slice {
             breaks: vec![Airing {
                 id: id.clone(),
+                mode: Mode::Replace,
                 out,
                 planned: structure.filled(),
                 t_in: (!is_early || last >= 12).then_some(t_in),
