@@ -11,7 +11,7 @@
 //! that lags can disagree. The lines stand anywhere; a client that does not know them ignores them (RFC 8216bis 6.3.1),
 //! and an edge takes them out. Attributes that are not known are ignored, a `VERSION` that is not known is refused.
 //!
-//! An MPD has the same attribute lists as values of properties, which stand below its root before the first Period
+//! An MPD has the same attribute lists as values of properties, which stand below its root where those may, behind its Periods
 //! (`SupplementalProperty`, ISO/IEC 23009-1 5.8.4.9), without anchors: there, places are found by time.
 //!
 //! ```text

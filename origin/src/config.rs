@@ -1,11 +1,13 @@
 //! The origin's part of the configuration file.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use selvedge_listen::TlsFiles;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use crate::Error;
 use crate::admit::Table;
@@ -18,6 +20,9 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Address where metrics, probes and channels are served, and then nowhere else. Default: with all the rest.
     pub admin_listen: Option<SocketAddr>,
+    /// What whoever sees or changes breaks must send (`Authorization: Bearer`): the token, or `sha256:` and the
+    /// hexadecimal digest of it. Default: none, and breaks are seen and changed from this machine alone.
+    pub admin_token: Option<AdminToken>,
     /// Folder of the object store. Default `selvedge-data`.
     pub data: PathBuf,
     /// Seconds of media that live playlists and MPDs list, and that are kept in memory: 10 to 21600, and never less
@@ -104,11 +109,61 @@ pub struct Limits {
     pub drain_s: u32,
 }
 
+/// A token that is asked for, or the digest of one.
+#[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct AdminToken(String);
+
+impl AdminToken {
+    /// A token in the clear, or `sha256:` and the hexadecimal digest of one.
+    pub fn new(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// Whether it is this one: in the same time whatever of it is wrong.
+    pub(crate) fn is(&self, sent: &str) -> bool {
+        let sent = Sha256::digest(sent);
+        let known = match self.0.strip_prefix("sha256:") {
+            Some(hex) => digest_of_hex(hex),
+            None => Some(Sha256::digest(&self.0).into()),
+        };
+        let off = |known: [u8; 32]| {
+            let pairs = known.iter().zip(&sent);
+            pairs.fold(0, |off, (one, other)| off | (one ^ other))
+        };
+        known.is_some_and(|known| off(known) == 0)
+    }
+
+    fn is_usable(&self) -> bool {
+        match self.0.strip_prefix("sha256:") {
+            Some(hex) => digest_of_hex(hex).is_some(),
+            None => !self.0.is_empty() && self.0.bytes().all(|byte| byte.is_ascii_graphic()),
+        }
+    }
+}
+
+/// Without the token: it is nothing for a log.
+impl fmt::Debug for AdminToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AdminToken(…)")
+    }
+}
+
+fn digest_of_hex(hex: &str) -> Option<[u8; 32]> {
+    let mut digest = [0; 32];
+    let is_whole = hex.len() == 64 && hex.is_ascii();
+    for (byte, at) in digest.iter_mut().zip((0..64).step_by(2)) {
+        *byte = u8::from_str_radix(hex.get(at..at + 2)?, 16).ok()?;
+    }
+    is_whole.then_some(digest)
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             admin_listen: None,
+            admin_token: None,
             data: PathBuf::from("selvedge-data"),
             window_s: 60,
             retention_s: 120,
@@ -216,6 +271,12 @@ impl Config {
         if http::HeaderValue::from_str(&self.cors_origin).is_err() {
             return refuse("cors_origin", "is not a header value: use \"*\" or one origin");
         }
+        if self.admin_token.as_ref().is_some_and(|token| !token.is_usable()) {
+            return refuse(
+                "admin_token",
+                "is none: expected printable characters without blanks, or sha256: and 64 hexadecimal digits",
+            );
+        }
         self.ingest.iter().try_for_each(Table::check)
     }
 
@@ -266,6 +327,31 @@ mod tests {
         };
         assert!(check(0).is_ok() && check(10).is_ok());
         assert!(check(9).unwrap_err().contains("`end_after_silence_s`"));
+    }
+
+    #[test]
+    fn a_token_is_known_by_itself_or_by_its_digest() {
+        let digest = &format!("sha256:{}", "0f".repeat(32));
+        let is = |token: &str, sent: &str| AdminToken::new(token).is(sent);
+        assert!(is("correct", "correct") && !is("correct", "wrong") && !is("correct", ""));
+        assert!(!is(digest, "correct"), "a digest of something else");
+        let own: String = Sha256::digest("correct")
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        assert!(is(&format!("sha256:{own}"), "correct") && !is(&format!("sha256:{own}"), &own));
+        assert_eq!(format!("{:?}", AdminToken::new("correct")), "AdminToken(…)");
+        let check = |token: &str| {
+            let admin_token = Some(AdminToken::new(token));
+            let config = Config {
+                admin_token,
+                ..Config::default()
+            };
+            config.check().is_ok()
+        };
+        assert!(
+            check("correct") && check(digest) && !check("") && !check("two words") && !check("sha256:ab")
+        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What can go wrong, and what the peer is told.
 
 use http::StatusCode;
+use selvedge_breaks::document::Faults;
 
 use crate::cmaf;
 
@@ -158,6 +159,47 @@ pub enum Error {
         /// Which, and what is wrong with it.
         reason: &'static str,
     },
+    /// Whoever asks is not known to be of ad operations.
+    #[error("breaks are for whoever has the token: send it as `Authorization: Bearer`")]
+    NotOperator,
+    /// Nobody but who sits at the machine may ask.
+    #[error("breaks are seen and changed from this machine alone: set `origin.admin_token` for others")]
+    NotHere,
+    /// No rules for a channel's breaks.
+    #[error("there are no rules for the breaks of channel {channel:?}")]
+    UnknownRules {
+        /// The channel asked for.
+        channel: String,
+    },
+    /// No such break, or none that is on air.
+    #[error("channel {channel:?} has no break {id:?} that is or will be on air")]
+    UnknownBreak {
+        /// The channel asked for.
+        channel: String,
+        /// The break asked for.
+        id: String,
+    },
+    /// No such creative, or no such file in one.
+    #[error("there is no creative, or none that is whole, at {name:?}")]
+    UnknownCreative {
+        /// The name asked for.
+        name: String,
+    },
+    /// A document with faults, which changed nothing.
+    #[error("the document has faults: {}", list_faults(faults))]
+    Faults {
+        /// JSON pointers, and what is wrong there.
+        faults: Vec<(String, String)>,
+    },
+    /// What is asked for cannot be beside what is there.
+    #[error("{reason}")]
+    Conflict {
+        /// What is in the way.
+        reason: String,
+    },
+    /// `If-Match` names another version.
+    #[error("the document has changed since it was read: read it again")]
+    Precondition,
     /// What a request waited for did not come.
     #[error("{what} did not come within {waited_s} s: the encoder may have stopped")]
     Late {
@@ -198,7 +240,32 @@ pub enum Error {
     },
 }
 
+fn list_faults(faults: &[(String, String)]) -> String {
+    let told = faults.iter().map(|(at, message)| {
+        let at = if at.is_empty() { "document" } else { at };
+        format!("{at} {message}")
+    });
+    told.collect::<Vec<_>>().join("; ")
+}
+
 impl Error {
+    /// A document's faults.
+    pub(crate) fn faults(faults: &Faults) -> Self {
+        let faults = faults
+            .iter()
+            .map(|fault| (fault.place.clone(), fault.what.clone()));
+        Self::Faults {
+            faults: faults.collect(),
+        }
+    }
+
+    /// A document with one fault, at a JSON pointer.
+    pub(crate) fn fault(at: &str, message: impl Into<String>) -> Self {
+        Self::Faults {
+            faults: vec![(at.to_owned(), message.into())],
+        }
+    }
+
     /// The HTTP status that the peer gets.
     pub fn status(&self) -> StatusCode {
         match self {
@@ -217,7 +284,15 @@ impl Error {
             | Self::UnknownTrack { .. }
             | Self::UnknownSegment { .. }
             | Self::UnknownPath { .. }
+            | Self::UnknownRules { .. }
+            | Self::UnknownBreak { .. }
+            | Self::UnknownCreative { .. }
             | Self::ChannelStarting { .. } => StatusCode::NOT_FOUND,
+            Self::NotOperator => StatusCode::UNAUTHORIZED,
+            Self::NotHere => StatusCode::FORBIDDEN,
+            Self::Faults { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Conflict { .. } => StatusCode::CONFLICT,
+            Self::Precondition => StatusCode::PRECONDITION_FAILED,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::NoCredentials { .. } => StatusCode::UNAUTHORIZED,
             Self::NotAllowed { .. } | Self::OverTerms { .. } => StatusCode::FORBIDDEN,
@@ -271,6 +346,14 @@ impl Error {
             Self::BrokenBody { .. } => "broken-body",
             Self::DotSegment => "dot-segment",
             Self::Directive { .. } => "directive",
+            Self::NotOperator => "not-operator",
+            Self::NotHere => "not-here",
+            Self::UnknownRules { .. } => "unknown-rules",
+            Self::UnknownBreak { .. } => "unknown-break",
+            Self::UnknownCreative { .. } => "unknown-creative",
+            Self::Faults { .. } => "faults",
+            Self::Conflict { .. } => "conflict",
+            Self::Precondition => "changed",
             Self::Late { .. } => "late",
             Self::Range { .. } => "range",
             Self::Store { .. } => "store",
@@ -309,6 +392,14 @@ impl Error {
             Self::BrokenBody { .. } => "The body broke off.",
             Self::DotSegment => "The path leads elsewhere.",
             Self::Directive { .. } => "The delivery directive cannot be followed.",
+            Self::NotOperator => "The token is missing or wrong.",
+            Self::NotHere => "This is for the machine itself.",
+            Self::UnknownRules { .. } => "The channel has no rules for breaks.",
+            Self::UnknownBreak { .. } => "There is no such break.",
+            Self::UnknownCreative { .. } => "There is no such creative.",
+            Self::Faults { .. } => "The document has faults.",
+            Self::Conflict { .. } => "Something is in the way.",
+            Self::Precondition => "The document has changed.",
             Self::Late { .. } => "What was waited for did not come in time.",
             Self::Range { .. } => "The range lies outside the object.",
             Self::Store { .. } => "The object store is unavailable.",

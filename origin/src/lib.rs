@@ -24,6 +24,7 @@ pub mod admit;
 pub mod clock;
 pub mod cmaf;
 pub mod config;
+pub mod decide;
 pub mod error;
 pub mod ingest;
 pub mod media;

@@ -1,6 +1,8 @@
 //! Where media stays: an object store, a local folder by default.
 //!
-//! Layout: `<channel>/<track>/<object>`, and `<channel>/channel.json` with what a restart must know.
+//! Layout: `<channel>/<track>/<object>`, and `<channel>/channel.json` with what a restart must know. Beside the channels
+//! what ad operations lay down and what comes of it: `.breaks/<channel>/{rules,log}.json`,
+//! `.decisions/<channel>/<break>/<cohort>.json`, `.creatives/<name>/<file>`.
 
 use std::collections::BTreeMap;
 use std::path::Path as FsPath;
@@ -9,7 +11,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt as _};
+use object_store::{ObjectStore, ObjectStoreExt as _, PutMode};
+use selvedge_breaks::Log;
 
 use crate::Error;
 use crate::cmaf::Init;
@@ -64,7 +67,11 @@ impl Store {
 
     /// Deletes everything of a channel, what no record names too.
     pub(crate) async fn remove(&self, channel: &str) -> Result<(), Error> {
-        let mut folders = vec![Path::from_iter([channel])];
+        self.remove_folder(Path::from_iter([channel])).await
+    }
+
+    async fn remove_folder(&self, folder: Path) -> Result<(), Error> {
+        let mut folders = vec![folder];
         while let Some(folder) = folders.pop() {
             let listing = self
                 .0
@@ -137,6 +144,105 @@ impl Store {
         Ok(channels)
     }
 
+    /// Reads an object that is none of a channel's media; `None` when it is not there.
+    pub(crate) async fn read(&self, path: &[&str]) -> Result<Option<Bytes>, Error> {
+        self.get_at(&at_path(path)).await
+    }
+
+    /// Writes an object that is none of a channel's media.
+    pub(crate) async fn write(&self, path: &[&str], data: Bytes) -> Result<(), Error> {
+        self.put_at(at_path(path), data).await
+    }
+
+    /// Writes an object that is not there yet; says whether it was not.
+    pub(crate) async fn create(&self, path: &[&str], data: Bytes) -> Result<bool, Error> {
+        let path = at_path(path);
+        match self.0.put_opts(&path, data.into(), PutMode::Create.into()).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
+            Err(error) => Err(failed("create", &path, &error)),
+        }
+    }
+
+    /// Deletes an object. One that is not there is as good as deleted.
+    pub(crate) async fn remove_file(&self, path: &[&str]) -> Result<(), Error> {
+        let path = at_path(path);
+        match self.0.delete(&path).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(failed("delete", &path, &error)),
+        }
+    }
+
+    /// How many bytes an object has; `None` when it is not there.
+    pub(crate) async fn size(&self, path: &[&str]) -> Result<Option<u64>, Error> {
+        let path = at_path(path);
+        match self.0.head(&path).await {
+            Ok(found) => Ok(Some(found.size)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(failed("read", &path, &error)),
+        }
+    }
+
+    /// The names of the folders in a folder.
+    pub(crate) async fn folders(&self, path: &[&str]) -> Result<Vec<String>, Error> {
+        let path = at_path(path);
+        let listing = self.0.list_with_delimiter(Some(&path)).await;
+        let listing = listing.map_err(|error| failed("list", &path, &error))?;
+        let name = |folder: &Path| folder.filename().map(str::to_owned);
+        Ok(listing.common_prefixes.iter().filter_map(name).collect())
+    }
+
+    /// The objects in the folders of a folder: the folder's name and the object's.
+    pub(crate) async fn files(&self, path: &[&str]) -> Result<Vec<(String, String)>, Error> {
+        let mut files = Vec::new();
+        for folder in self.folders(path).await? {
+            let path = at_path(path).join(folder.as_str());
+            let listing = self.0.list_with_delimiter(Some(&path)).await;
+            let listing = listing.map_err(|error| failed("list", &path, &error))?;
+            let names = listing
+                .objects
+                .iter()
+                .filter_map(|object| object.location.filename());
+            files.extend(names.map(|name| (folder.clone(), name.to_owned())));
+        }
+        Ok(files)
+    }
+
+    /// Deletes everything in a folder.
+    pub(crate) async fn remove_below(&self, path: &[&str]) -> Result<(), Error> {
+        self.remove_folder(at_path(path)).await
+    }
+
+    /// Writes the break log of a channel.
+    pub(crate) async fn write_log(&self, channel: &str, log: &Log) -> Result<(), Error> {
+        let path = Path::from_iter([BREAKS, channel, LOG]);
+        let json = serde_json::to_vec(log).map_err(|error| failed("write", &path, &error))?;
+        self.put_at(path, json.into()).await
+    }
+
+    /// Deletes the break log of a channel, and all decisions.
+    pub(crate) async fn remove_log(&self, channel: &str) -> Result<(), Error> {
+        let log = self.remove_file(&[BREAKS, channel, LOG]).await;
+        log.and(self.remove_below(&[DECISIONS, channel]).await)
+    }
+
+    /// Reads the break log of a channel; `None` where there is none that can be read.
+    pub(crate) async fn read_log(&self, channel: &str) -> Option<Log> {
+        match self.read(&[BREAKS, channel, LOG]).await {
+            Ok(json) => match Log::read(&json?) {
+                Ok(log) => Some(log),
+                Err(faults) => {
+                    tracing::error!(channel, %faults, "break log cannot be read: a new one begins");
+                    None
+                }
+            },
+            Err(error) => {
+                tracing::error!(channel, %error, "break log cannot be read: a new one begins");
+                None
+            }
+        }
+    }
+
     async fn put_at(&self, path: Path, data: Bytes) -> Result<(), Error> {
         self.0
             .put(&path, data.into())
@@ -158,6 +264,10 @@ impl Store {
     }
 }
 
+fn at_path(names: &[&str]) -> Path {
+    names.iter().copied().collect()
+}
+
 fn failed(action: &'static str, path: &Path, reason: &dyn std::fmt::Display) -> Error {
     Error::Store {
         action,
@@ -168,4 +278,8 @@ fn failed(action: &'static str, path: &Path, reason: &dyn std::fmt::Display) -> 
 
 const RECORD: &str = "channel.json";
 /// No channel's name begins with a dot.
+pub(crate) const BREAKS: &str = ".breaks";
+pub(crate) const CREATIVES: &str = ".creatives";
+pub(crate) const DECISIONS: &str = ".decisions";
+const LOG: &str = "log.json";
 const PROBE: &str = ".probe";

@@ -77,6 +77,7 @@ impl Sketched {
             window_s,
             events: Vec::new(),
             events_told: 0,
+            breaks: None,
         };
         Self {
             snapshot,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::breaks::Breaks;
 use super::event::Events;
 use super::place::{Placing, segment_name};
 use super::segment::ClosedSegment;
@@ -115,6 +116,7 @@ pub struct Channel {
     pub(super) updated: UnixMillis,
     pub(super) began: Option<UnixMillis>,
     pub(super) events: Events,
+    pub(super) breaks: Breaks,
     /// When media came again after a silence as long as the window.
     pub(super) resumed: UnixMillis,
     /// Since when this process has kept the channel: it cannot tell what came before.
@@ -135,6 +137,7 @@ impl Channel {
             updated: UnixMillis(0),
             began: None,
             events: Events::default(),
+            breaks: Breaks::default(),
             resumed: UnixMillis(0),
             kept_since: None,
         }
@@ -513,6 +516,7 @@ impl Channel {
             window_s: u32::try_from(self.settings.window(self.grid) / 1_000_000_000).unwrap_or(u32::MAX),
             events: self.events.listed(),
             events_told: self.events.told(),
+            breaks: self.breaks_view(),
         }
     }
     /// Takes a whole segment that was not on air while it came in.

@@ -1,21 +1,22 @@
 //! What happens in a channel besides its media: splices, and whatever else encoders announce.
 
 use std::collections::BTreeMap;
+use std::hash::Hash;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use selvedge_breaks::{
-    Openers, Signal, Ticks,
+    Ask, Clock, Cue, Micros, Openers, Pts, Signal, Ticks, UnixMicros, When,
     scte35::{self, Section},
-    signal::Action,
+    signal::{Action, Time},
 };
 
 use super::channel::Channel;
 use super::timeline::Epoch;
 use super::track::Track;
-use crate::cmaf::{Chunk, EventMessage};
+use crate::cmaf::{Chunk, EventMessage, EventStart, Init};
 use crate::time::{UnixMillis, ticks_to_nanos};
 
 /// An event of a channel, from an `emsg` box (ISO/IEC 23009-1 5.10.3.3) or an event track (ISO/IEC 23001-18).
@@ -87,17 +88,61 @@ pub struct Inband {
 pub struct Announced {
     /// Media time at which it begins, in nanoseconds.
     start: i64,
+    /// By how much that is behind the decode time that segments are dated by, in nanoseconds.
+    late: i64,
     message: EventMessage,
 }
 
 impl Announced {
-    /// The events of a chunk, given the track's timescale.
-    pub(super) fn of(chunk: &Chunk, timescale: u32) -> impl Iterator<Item = Self> {
-        let presented = ticks_to_nanos(chunk.presented(), timescale);
+    /// The events of a chunk, given its init segment.
+    pub(super) fn of(chunk: &Chunk, init: &Init) -> impl Iterator<Item = Self> {
+        let nanos = |ticks| ticks_to_nanos(ticks, init.timescale);
+        let (presented, offset) = (nanos(chunk.presented()), nanos(chunk.fragment.first_offset));
+        // A time of the presentation has the edit list in it already.
+        let edited = nanos(init.edit.media_time);
         chunk.events.iter().map(move |message| Self {
             start: message.starts_at(presented),
+            late: match message.start {
+                EventStart::After(_) => offset,
+                EventStart::At(_) => offset.saturating_sub(edited).max(0),
+            },
             message: message.clone(),
         })
+    }
+
+    /// When it begins in playlists, in nanoseconds since 1970, with media time zero at `anchor`.
+    pub(super) fn wall(&self, anchor: i64) -> i64 {
+        anchor.saturating_add(self.start).saturating_sub(self.late)
+    }
+
+    /// What is the same in all repetitions.
+    pub(super) fn identity(&self) -> impl Hash + '_ {
+        let message = &self.message;
+        (&message.scheme, &message.value, message.id, &message.data)
+    }
+
+    /// What it asks of a break log, where it is a splice; it is placed by its own time, for the section's may be of
+    /// another clock.
+    pub(super) fn cues(&self, at: UnixMicros, openers: Openers) -> Option<Vec<Cue>> {
+        let message = &self.message;
+        let section = Section::decode(&scte35::section(&message.scheme, &message.data)?).ok()?;
+        let signals = Signal::read(&section, openers).ok()?;
+        let clock = Clock {
+            pts: Pts::default(),
+            wall: at,
+        };
+        let told = message.lasts().filter(|span| *span > 0);
+        let cue = |signal: &Signal| {
+            let mut cue = signal.cue(clock)?;
+            if !matches!(signal.time, Time::Gps(_)) {
+                cue.at = When::At(at);
+            }
+            if let Ask::Out { planned, .. } = &mut cue.ask {
+                *planned = planned.or(told.map(|span| Micros(span / 1_000)));
+            }
+            Some(cue)
+        };
+        Some(signals.iter().filter_map(cue).collect())
     }
 
     /// Media time at which it begins, in nanoseconds.

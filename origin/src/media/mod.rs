@@ -19,6 +19,7 @@
 //! * A segment cut off with its connection is held until the sender's next word: sent again it is replaced,
 //!   otherwise it is listed short.
 
+mod breaks;
 mod channel;
 mod cuts;
 mod event;
@@ -32,6 +33,7 @@ mod tail;
 mod timeline;
 mod track;
 
+pub use breaks::{BreaksView, Splices};
 pub use channel::{Channel, Committed, Settings, Swept, Verdict};
 pub use cuts::Cuts;
 pub(crate) use event::signals;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::breaks::Breaks;
 use super::channel::{Channel, Settings};
 use super::event::{Event, Events, Inband};
 use super::segment::Entry;
@@ -87,6 +88,7 @@ impl Channel {
             resumed: UnixMillis(0),
             kept_since: None,
             events: Events::restore(record.events, record.events_told),
+            breaks: Breaks::default(),
         }
     }
 }

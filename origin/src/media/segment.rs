@@ -371,7 +371,7 @@ impl OpenSegment {
                 .filter(|_| independent && self.init.kind == Kind::Video)
                 .map_or(0, |end| end as u64),
         });
-        self.events.extend(Announced::of(chunk, self.init.timescale));
+        self.events.extend(Announced::of(chunk, &self.init));
         self.length += length;
         self.duration = total;
         self.last |= chunk.last;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::breaks::BreaksView;
 use super::event::{Event, Inband};
 use super::segment::{Entry, MediaSequence, Part};
 use super::timeline::{Epoch, Grid};
@@ -33,6 +34,8 @@ pub struct Snapshot {
     pub events: Vec<Arc<Event>>,
     /// How many events, and new words on events, there have been: tells two lists of them apart.
     pub events_told: u64,
+    /// What is known of breaks; `None` where nobody made rules for any.
+    pub breaks: Option<BreaksView>,
 }
 
 /// A track at one moment.
@@ -161,6 +164,7 @@ pub struct Mark {
     open: Option<(u64, usize)>,
     chunks: usize,
     events: u64,
+    breaks: u64,
 }
 
 impl Mark {
@@ -174,6 +178,7 @@ impl Mark {
             && self.init == other.init
             && self.open == other.open
             && self.events == other.events
+            && self.breaks == other.breaks
     }
 }
 
@@ -190,6 +195,7 @@ impl Snapshot {
             open: open.map(|open| (open.sequence.0, open.parts.len())),
             chunks: open.map_or(0, |open| open.chunks.len()),
             events: self.events_told,
+            breaks: self.breaks.as_ref().map_or(0, |breaks| breaks.told),
         }
     }
 }

@@ -3,15 +3,24 @@
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
+use selvedge_breaks::log::State;
+
 use super::exposition::{Exposition, Kind};
 use super::report::{live_edge, state};
 use super::requests::{BOUNDS, Histogram, Route};
 use super::{Observed, Shown, Unfit};
 use crate::media::Counts;
+use crate::serve::Desk;
 use crate::time::UnixMillis;
 
 /// Writes all metrics. `pushes` is how many pushes are under way.
-pub(crate) fn metrics(observed: &Observed, channels: &[Shown<'_>], pushes: usize, now: UnixMillis) -> String {
+pub(crate) fn metrics(
+    observed: &Observed,
+    desk: &Desk,
+    channels: &[Shown<'_>],
+    pushes: usize,
+    now: UnixMillis,
+) -> String {
     let mut text = Exposition::default();
     text.family(
         "selvedge_build_info",
@@ -27,6 +36,7 @@ pub(crate) fn metrics(observed: &Observed, channels: &[Shown<'_>], pushes: usize
     ingest(&mut text, observed, pushes);
     of_channels(&mut text, channels, now);
     of_tracks(&mut text, channels, now);
+    of_breaks(&mut text, desk, channels);
     text.into_text()
 }
 
@@ -200,6 +210,59 @@ fn of_tracks(text: &mut Exposition, channels: &[Shown<'_>], now: UnixMillis) {
     }
 }
 
+fn of_breaks(text: &mut Exposition, desk: &Desk, channels: &[Shown<'_>]) {
+    let name = "selvedge_channel_breaks";
+    let help = "Breaks of the last hours and of those to come that are in the break log, by state.";
+    text.family(name, Kind::Gauge, help);
+    for Shown { snapshot, .. } in channels {
+        let Some(breaks) = &snapshot.breaks else { continue };
+        for (state, told) in STATES {
+            let count = breaks
+                .log
+                .breaks()
+                .iter()
+                .filter(|one| one.state == state)
+                .count();
+            let labels = [("channel", snapshot.channel.as_str()), ("state", told)];
+            text.sample(name, &labels, count);
+        }
+    }
+    let tally = desk.tally();
+    for (name, help, count) in [
+        (
+            "selvedge_break_rules_refused_total",
+            "Rules that had faults and replaced none.",
+            &tally.refused_rules,
+        ),
+        (
+            "selvedge_break_decisions_total",
+            "Decisions that were made: what fills a break for a cohort.",
+            &tally.decisions,
+        ),
+        (
+            "selvedge_break_slots_unfilled_total",
+            "Slots of decisions that are left to slate, for their ad cannot be used.",
+            &tally.unfilled,
+        ),
+    ] {
+        text.family(name, Kind::Counter, help);
+        text.sample(name, &[], count.load(Ordering::Relaxed));
+    }
+    let name = "selvedge_creatives";
+    text.family(name, Kind::Gauge, "Creatives that breaks can be filled with.");
+    text.sample(name, &[], desk.creatives().len());
+}
+
+const STATES: [(State, &str); 7] = [
+    (State::Announced, "announced"),
+    (State::Open, "open"),
+    (State::Ended, "ended"),
+    (State::Cancelled, "cancelled"),
+    (State::Void, "void"),
+    (State::Nested, "nested"),
+    (State::Point, "point"),
+];
+
 /// Milliseconds as seconds, to the millisecond.
 fn seconds(ms: i64) -> String {
     let sign = if ms < 0 { "-" } else { "" };
@@ -282,7 +345,7 @@ mod tests {
         let observed = Observed::default();
         observed.received(7);
         observed.refused(&crate::Error::UnknownPath { path: String::new() });
-        let text = metrics(&observed, &[], 3, UnixMillis(0));
+        let text = metrics(&observed, &Desk::default(), &[], 3, UnixMillis(0));
         let mut families: Vec<&str> = text
             .lines()
             .filter_map(|line| line.strip_prefix("# TYPE "))
@@ -292,6 +355,7 @@ mod tests {
         assert_eq!((before, families.len() > 15), (families.len(), true), "{text}");
         for line in [
             "selvedge_ingest_bytes_total 7",
+            "selvedge_break_decisions_total 0",
             "selvedge_ingest_pushes_under_way 3",
             "selvedge_ingest_refusals_total{reason=\"unknown-path\"} 1",
             "selvedge_origin_request_duration_seconds_bucket{route=\"playlist\",le=\"0.001\"} 0",

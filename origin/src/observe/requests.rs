@@ -58,7 +58,7 @@ impl Route {
                     _ => Self::Other,
                 }
             }
-            Some("metrics" | "healthz" | "readyz" | "channels" | "openapi.json") => Self::Admin,
+            Some("metrics" | "healthz" | "readyz" | "channels" | "creatives" | "openapi.json") => Self::Admin,
             _ => Self::Other,
         }
     }

@@ -40,12 +40,17 @@ impl Freshness {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let status = self.status();
-        let body = serde_json::json!({
+        let mut body = serde_json::json!({
             "type": format!("urn:selvedge:error:{}", self.slug()),
             "title": self.title(),
             "status": status.as_u16(),
             "detail": self.to_string(),
         });
+        if let (Self::Faults { faults }, Some(body)) = (&self, body.as_object_mut()) {
+            let fault =
+                |(at, message): &(String, String)| serde_json::json!({ "at": at, "message": message });
+            body.insert("faults".to_owned(), faults.iter().map(fault).collect());
+        }
         let mut response = Response::new(Body::from(body.to_string()));
         *response.status_mut() = status;
         let headers = response.headers_mut();
@@ -61,6 +66,9 @@ impl IntoResponse for Error {
                         headers.append(WWW_AUTHENTICATE, challenge);
                     }
                 }
+            }
+            Self::NotOperator => {
+                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
             Self::Range { length } => {
                 headers

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
+use selvedge_breaks::Log;
 use tokio::sync::watch;
 
 use super::cmsd;
@@ -34,6 +35,10 @@ pub(super) struct Cell {
     texts: Mutex<HashMap<String, Arc<Document>>>,
     /// Changed since it was last saved.
     pub(super) dirty: AtomicBool,
+    /// Whoever changes what the break log says does so alone: it is kept before it is shown.
+    pub(super) hearing: tokio::sync::Mutex<()>,
+    /// The break log as it was last kept.
+    kept_log: Mutex<Option<Arc<Log>>>,
     /// Deleted: nothing may come into it any more.
     pub(super) gone: AtomicBool,
 }
@@ -144,6 +149,8 @@ impl Cell {
             manifests: Manifests::new(origin),
             texts: Mutex::default(),
             dirty: AtomicBool::new(false),
+            hearing: tokio::sync::Mutex::default(),
+            kept_log: Mutex::default(),
             gone: AtomicBool::new(false),
         };
         cell.publish(snapshot);
@@ -159,10 +166,24 @@ impl Cell {
     pub(super) fn change<T>(&self, act: impl FnOnce(&mut Channel) -> T) -> T {
         let mut channel = self.lock();
         let done = act(&mut channel);
+        channel.settle_breaks();
         self.dirty.store(true, Ordering::Release);
         // Under the channel's lock, so that no older state is shown after a newer one.
         self.publish(Arc::new(channel.snapshot()));
         done
+    }
+
+    /// The break log as it was last kept.
+    pub(super) fn kept_log(&self) -> Option<Arc<Log>> {
+        self.kept_log
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Notes that a break log is kept.
+    pub(super) fn set_kept_log(&self, log: Arc<Log>) {
+        *self.kept_log.lock().unwrap_or_else(PoisonError::into_inner) = Some(log);
     }
 
     /// Requests that wait for media of this channel.

@@ -95,7 +95,7 @@ async fn metrics(State(origin): State<Origin>) -> Response {
     let pushes = *origin.0.tasks.borrow();
     let now = origin.0.clock.now();
     text(
-        observe::metrics(&origin.0.observed, &shown, pushes, now),
+        observe::metrics(&origin.0.observed, &origin.0.desk, &shown, pushes, now),
         MEDIA_TYPE,
     )
 }

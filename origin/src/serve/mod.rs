@@ -6,6 +6,7 @@ mod bodies;
 mod cell;
 mod channels;
 mod cmsd;
+mod desk;
 mod document;
 mod door;
 mod front;
@@ -43,6 +44,7 @@ use crate::store::Store;
 use crate::time::UnixMillis;
 use crate::{Config, Error};
 use cell::Cell;
+pub(crate) use desk::Desk;
 use door::Door;
 use front::Front;
 use ranges::Ranges;
@@ -73,6 +75,8 @@ struct Inner {
     pushed: AtomicU64,
     observed: Arc<Observed>,
     fitness: Fitness,
+    /// What ad operations have laid down.
+    desk: Desk,
 }
 
 impl Origin {
@@ -85,8 +89,15 @@ impl Origin {
         let store = Store::folder(&config.data)?;
         let settings = settings(&config);
         let mut channels = HashMap::new();
-        for channel in store.load(settings).await? {
+        let desk = Desk::open(&store).await?;
+        for mut channel in store.load(settings).await? {
             let name = channel.name().to_owned();
+            if let Some(log) = store.read_log(&name).await {
+                channel.restore_log(log);
+            }
+            if let Some(ruled) = desk.rules(&name) {
+                channel.set_rules(Some(Arc::clone(&ruled.rules)));
+            }
             tracing::info!(channel = name, tracks = channel.tracks(), "channel brought back");
             channels.insert(name.clone(), Arc::new(Cell::new(&name, channel, &config.name)));
         }
@@ -110,6 +121,7 @@ impl Origin {
             pushed: AtomicU64::new(0),
             observed: Arc::default(),
             fitness,
+            desk,
         })))
     }
 
@@ -118,14 +130,15 @@ impl Origin {
     pub fn router(&self) -> Router {
         let admin = match self.0.config.admin_listen {
             Some(_) => Router::new(),
-            None => channels::routes(),
+            None => channels::routes().merge(desk::operators_routes()),
         };
         self.finish(admin.merge(self.media_routes()))
     }
 
     /// The routes for operators alone: metrics, probes and channels.
     pub fn admin_router(&self) -> Router {
-        self.finish(channels::routes().merge(channels::changes()))
+        let desk = desk::operators_routes().merge(desk::public_routes());
+        self.finish(channels::routes().merge(channels::changes()).merge(desk))
     }
 
     fn media_routes(&self) -> Router<Self> {
@@ -140,6 +153,7 @@ impl Origin {
             .route("/live/{channel}/{track}/index.m3u8", get(playlist::playlist))
             .route("/live/{channel}/{track}/iframes.m3u8", get(playlist::iframes))
             .route("/live/{channel}/{track}/{object}", get(segment::media))
+            .merge(desk::public_routes())
     }
 
     /// What all routes have in common.
@@ -284,6 +298,9 @@ impl Origin {
                     cell.dirty.store(true, Ordering::Release);
                     outcome = outcome.and(Err(error));
                 }
+                outcome = outcome.and(self.keep_log(&cell).await.inspect_err(|_| {
+                    cell.dirty.store(true, Ordering::Release);
+                }));
             }
         }
         outcome
@@ -299,6 +316,8 @@ impl Origin {
             if swept.is_changed {
                 cell.change(|_| ());
             }
+            self.hear_schedule(&cell).await;
+            self.decide_ahead(&cell).await;
             let unfit = self.0.fitness.judge(&cell.snapshot(), now);
             self.0.observed.withhold(&cell.name, unfit.as_ref());
             // A failure is logged where it happens, and the object stays in memory.
@@ -331,7 +350,7 @@ impl Origin {
         for channel in over {
             tracing::info!(channel, "channel is over and forgotten");
             self.0.observed.withhold(&channel, None);
-            if let Err(error) = self.0.store.remove(&channel).await {
+            if let Err(error) = self.remove_all(&channel).await {
                 tracing::warn!(channel, %error, "objects of a forgotten channel stay in the store");
             }
         }
@@ -363,7 +382,15 @@ impl Origin {
             tokio::time::sleep(LET_GO_ROUND).await;
         }
         tracing::info!(channel, reason = "end", "channel is deleted");
-        self.0.store.remove(channel).await
+        self.remove_all(channel).await
+    }
+
+    /// Deletes all that the store has of a channel. Its rules stay: they are for when it comes again.
+    async fn remove_all(&self, channel: &str) -> Result<(), Error> {
+        self.0.desk.forget_channel(channel);
+        let media = self.0.store.remove(channel).await;
+        let log = self.0.store.remove_log(channel).await;
+        media.and(log)
     }
 
     /// The channel as its documents show it, now and at every change.
@@ -405,11 +432,9 @@ impl Origin {
                 key: "limits.channels",
             });
         }
-        let cell = Arc::new(Cell::new(
-            channel,
-            Channel::new(channel, settings(&self.0.config)),
-            &self.0.config.name,
-        ));
+        let mut state = Channel::new(channel, settings(&self.0.config));
+        state.set_rules(self.0.desk.rules(channel).map(|ruled| Arc::clone(&ruled.rules)));
+        let cell = Arc::new(Cell::new(channel, state, &self.0.config.name));
         channels.insert(channel.to_owned(), Arc::clone(&cell));
         tracing::info!(channel, "channel begins");
         Ok(cell)

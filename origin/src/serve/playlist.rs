@@ -415,6 +415,7 @@ mod tests {
             window_s: 60,
             events: Vec::new(),
             events_told: 0,
+            breaks: None,
         };
         of(snapshot)
     }

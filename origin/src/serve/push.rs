@@ -318,6 +318,11 @@ impl Origin {
                 });
             }
         }
+        if let Ok(cell) = self.cell(channel)
+            && text.starts_with(b"#EXTM3U")
+        {
+            self.hear_markers(&cell, &text).await;
+        }
         // Of a channel without media a manifest says nothing.
         if ingest::manifest_ends(&text)
             && let Ok(cell) = self.cell(channel)
@@ -407,6 +412,7 @@ impl Origin {
             }
             if let (Some(cell), Some(open)) = (&cell, coming.grown()) {
                 let (so_far, now) = (open.so_far(), self.0.clock.now());
+                self.hear_splices(cell, track, push, &so_far).await;
                 let done = cell.change(|channel| channel.advance(track, push, &so_far, now));
                 stored = stored.and(self.store_committed(channel, track, done).await);
             }
@@ -494,6 +500,7 @@ impl Origin {
                 }
                 (Step::Segment(segment), Some(cell)) => {
                     let (start, span) = (segment.start, segment.span());
+                    self.hear_splices(cell, track, push, &segment).await;
                     let mut done = cell.change(|channel| channel.commit(track, push, *segment, now));
                     let verdict = done.verdict;
                     tracing::debug!(channel, track, start, span, ?verdict, "segment");

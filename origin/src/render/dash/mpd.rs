@@ -1,8 +1,10 @@
 //! The MPD element and what stands directly below it.
 
+use selvedge_breaks::Slice;
+
 use super::period::{Listed, is_shown, listed, write_period};
 use super::{Addressing, Element, Seconds};
-use crate::media::{Epoch, Grid, Snapshot, TrackView};
+use crate::media::{Entry, Epoch, Grid, Snapshot, TrackView};
 use crate::time::UnixMillis;
 
 /// An MPD that has not been published yet: nothing says which version it is.
@@ -93,11 +95,25 @@ pub fn mpd(snapshot: &Snapshot, addressing: Addressing, now: UnixMillis) -> Mpd 
     if let Some(low) = low_latency {
         root = root.and(service_description(low, has_reference(&periods)));
     }
-    root = root.and_all(periods);
+    root = root.and_all(periods).and_all(breaks(snapshot));
     if !snapshot.ended {
         root = root.and(utc_timing());
     }
     Mpd { root, changes_at }
+}
+
+/// The slice of the break log, for edges: players ignore it.
+fn breaks(snapshot: &Snapshot) -> Vec<Element> {
+    let first = snapshot.tracks.iter().filter_map(|track| track.entries.first());
+    let first = first.map(Entry::wall).min();
+    let slice = snapshot.breaks.as_ref().zip(first);
+    let slice = slice.map(|(breaks, first)| breaks.slice_from(first));
+    let property = |(scheme, value): (&'static str, String)| {
+        Element::new("SupplementalProperty")
+            .with("schemeIdUri", scheme)
+            .with("value", value)
+    };
+    slice.iter().flat_map(Slice::properties).map(property).collect()
 }
 
 /// What a channel with parts promises, in milliseconds.

@@ -62,6 +62,7 @@ impl Sample {
             window_s: 60,
             events: Vec::new(),
             events_told: 0,
+            breaks: None,
         };
         Self { snapshot }
     }

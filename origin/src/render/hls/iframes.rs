@@ -62,6 +62,7 @@ fn write(text: &mut String, playlist: &Playlist<'_>, skipped: usize) -> fmt::Res
             writeln!(text, "#EXT-X-DISCONTINUITY-SEQUENCE:{}", first.epoch())?;
         }
     }
+    playlist.write_breaks(text);
     if skipped > 0 {
         writeln!(text, "#EXT-X-SKIP:SKIPPED-SEGMENTS={skipped}")?;
     }

@@ -140,7 +140,15 @@ impl<'a> Playlist<'a> {
                 writeln!(text, "#EXT-X-DISCONTINUITY-SEQUENCE:{}", first.epoch())?;
             }
         }
+        self.write_breaks(text);
         Ok(())
+    }
+
+    /// Writes the slice of the break log, for edges: players ignore it.
+    pub(super) fn write_breaks(&self, text: &mut String) {
+        if let Some(breaks) = &self.snapshot.breaks {
+            text.push_str(&breaks.lines(self.track));
+        }
     }
 
     /// `EXT-X-SERVER-CONTROL`: the same in every media playlist of the channel (bis 4.4.3.8). At the end it stays as it

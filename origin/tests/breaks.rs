@@ -1,0 +1,347 @@
+//! Breaks through the real routes and the real store: from what asks for them to what playlists, MPDs and decisions say.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops here")]
+
+mod support;
+
+use axum::body::Body;
+use axum::http::{Request, StatusCode, header};
+use http_body_util::BodyExt as _;
+use selvedge_breaks::{Slice, slice};
+use selvedge_origin::Config;
+use selvedge_origin::config::AdminToken;
+use selvedge_origin::time::UnixMillis;
+use serde_json::{Value, json};
+use support::*;
+use tower::ServiceExt as _;
+
+const TOKEN: &str = "only-for-ad-operations";
+
+fn guarded(config: &mut Config) {
+    config.part_target_ms = 320;
+    config.admin_token = Some(AdminToken::new(TOKEN));
+}
+
+impl World {
+    /// Asks the operators' door.
+    async fn desk(&self, method: &str, path: &str, body: impl Into<Body>) -> (StatusCode, Value) {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::AUTHORIZATION, format!("Bearer {TOKEN}"));
+        let request = request.body(body.into()).unwrap();
+        let response = self.origin.admin_router().oneshot(request).await.unwrap();
+        let status = response.status();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        (status, serde_json::from_slice(&body).unwrap_or_default())
+    }
+
+    async fn rule(&self, rules: &Value) {
+        let (status, answer) = self
+            .desk("PUT", "/channels/demo/breaks/rules", rules.to_string())
+            .await;
+        assert_eq!(status, StatusCode::NO_CONTENT, "{answer}");
+    }
+
+    async fn breaks(&self) -> Vec<Value> {
+        let (status, listing) = self.desk("GET", "/channels/demo/breaks", Body::empty()).await;
+        assert_eq!(status, StatusCode::OK, "{listing}");
+        listing["breaks"].as_array().unwrap().clone()
+    }
+
+    /// The slice of the log in a playlist of `demo`.
+    async fn slice(&self, file: &str) -> Slice {
+        let text = self.text(&format!("/live/demo/{file}")).await;
+        Slice::read(&text).unwrap().unwrap()
+    }
+
+    /// Uploads a creative of `segments` segments of 1.92 s, with two parts each.
+    async fn creative(&self, name: &str, segments: u32) {
+        let rendition = |folder: &str| {
+            let segments = (0..segments).map(|index| {
+                json!([
+                    1_920_000,
+                    format!("{folder}/{index}.m4s"),
+                    [[960_000, 6], [960_000, 4]]
+                ])
+            });
+            json!({ "init": format!("{folder}/init.mp4"), "segments": segments.collect::<Vec<_>>() })
+        };
+        let document = json!({
+            "version": 1, "creative": name, "duration_us": i64::from(segments) * 1_920_000,
+            "renditions": {
+                "v": { "kind": "video", "codecs": "avc1.64001f", "bandwidth": 9_000, "width": 640, "height": 360,
+                    "frame_rate": 25.0, "media": rendition("v") },
+                "a": { "kind": "audio", "codecs": "mp4a.40.2", "bandwidth": 9_000, "channels": 2,
+                    "sample_rate": 48_000, "media": rendition("a") },
+            }
+        });
+        for folder in ["v", "a"] {
+            let put = async |file: String, bytes: &'static str| {
+                let (status, answer) = self
+                    .desk("PUT", &format!("/creatives/{name}/{folder}/{file}"), bytes)
+                    .await;
+                assert_eq!(status, StatusCode::CREATED, "{answer}");
+            };
+            put("init.mp4".to_owned(), "init").await;
+            for index in 0..segments {
+                put(format!("{index}.m4s"), "ten bytes!").await;
+            }
+        }
+        let path = format!("/creatives/{name}/creative.json");
+        let (status, answer) = self.desk("PUT", &path, document.to_string()).await;
+        assert_eq!(status, StatusCode::CREATED, "{answer}");
+    }
+}
+
+/// Rules whose pod has one ad of three segments.
+fn rules(more: &Value) -> Value {
+    let mut rules = json!({
+        "version": 1, "channel": "demo",
+        "returns": { "on_plan": true },
+        "fill": {
+            "pod": [{ "creative": "acme", "duration_ms": 5760 }],
+            "slate": { "creative": "slate", "duration_ms": 1920 },
+            "rest": "slate",
+        },
+    });
+    for (name, value) in more.as_object().unwrap() {
+        rules[name] = value.clone();
+    }
+    rules
+}
+
+fn micros(slot: u64) -> i64 {
+    (slot * 1_920_000) as i64
+}
+
+/// The lines of a slice in a playlist.
+fn lines(playlist: &str) -> Vec<&str> {
+    let is_ours = |line: &&str| line.starts_with(slice::LOG_TAG) || line.starts_with(slice::BREAK_TAG);
+    playlist.lines().filter(is_ours).collect()
+}
+
+#[tokio::test]
+async fn a_scheduled_break_is_told_decided_and_numbered() {
+    let mut world = World::on_air(FIRST..FIRST + 3, |config| {
+        guarded(config);
+        config.window_s = 20;
+    })
+    .await;
+    world.creative("acme", 3).await;
+    world.creative("slate", 1).await;
+    // A little off the grid: it begins where a segment does.
+    let planned = UnixMillis(((FIRST + 6) * 1_920 + 700) as i64).to_string();
+    world
+        .rule(&rules(
+            &json!({ "schedule": [{ "name": "noon", "at": planned, "duration_ms": 7_680 }] }),
+        ))
+        .await;
+    let told = world.slice("video/index.m3u8").await;
+    let id = told.breaks[0].id.to_string();
+    assert_eq!(told.breaks[0].out.0, micros(FIRST + 6));
+    assert_eq!(told.breaks[0].t_in.unwrap().0, micros(FIRST + 10));
+    assert_eq!(told.breaks[0].anchor, None);
+    assert_eq!(world.slice("audio/index.m3u8").await, told);
+    assert_eq!(world.slice("video/index.m3u8?_HLS_skip=YES").await, told);
+
+    // What fills it, once and for good.
+    let path = format!("/decisions/demo/{id}/all");
+    let (status, headers, decided) = world.get(&path, &[]).await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(
+        headers[header::CACHE_CONTROL],
+        "public, max-age=31536000, immutable"
+    );
+    let decision = selvedge_breaks::Decision::read(&decided).unwrap();
+    assert_eq!(decision.misfit(&told.breaks[0].structure), None);
+    let ad = &decision.ads[0].renditions["video"];
+    assert_eq!(ad.segments[2].uri, "/creatives/acme/v/2.m4s");
+    assert_eq!(
+        decision.slate.as_ref().unwrap().renditions["audio"]
+            .init
+            .as_deref(),
+        Some("/creatives/slate/a/init.mp4")
+    );
+    let (status, headers, media) = world.get(&ad.segments[2].uri, &[("range", "bytes=6-9")]).await;
+    assert_eq!((status, media.len()), (StatusCode::PARTIAL_CONTENT, 4));
+    assert_eq!(headers[header::CONTENT_TYPE], "video/mp4");
+    let (status, headers, _) = world.get("/decisions/demo/demo-1-si:7/all", &[]).await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    assert_eq!(headers[header::CACHE_CONTROL], "no-store");
+
+    for slot in FIRST + 3..FIRST + 8 {
+        world.chunked(slot).await;
+    }
+    let open = world.slice("video/index.m3u8").await;
+    let anchor = open.breaks[0].anchor.unwrap();
+    assert_eq!(
+        (anchor.msn_out, anchor.dsn_before, anchor.back),
+        (FIRST + 6, 0, None)
+    );
+    assert_eq!(world.breaks().await[0]["state"], "open");
+
+    // In the middle of it the origin starts anew, and says the same to the byte.
+    let before = world.text("/live/demo/video/index.m3u8").await;
+    world.restart().await;
+    assert_eq!(
+        lines(&world.text("/live/demo/video/index.m3u8").await),
+        lines(&before)
+    );
+    let (_, _, again) = world.get(&path, &[]).await;
+    assert_eq!(again, decided);
+
+    for slot in FIRST + 8..FIRST + 12 {
+        world.chunked(slot).await;
+    }
+    for file in ["video/index.m3u8", "audio/index.m3u8"] {
+        let back = world.slice(file).await.breaks[0].anchor.unwrap().back.unwrap();
+        assert_eq!((back.msn_in, back.dsn_in), (FIRST + 10, 0), "{file}");
+    }
+    // The segment that it returned with is the window's first, and then no more.
+    for slot in FIRST + 12.. {
+        world.chunked(slot).await;
+        let playlist = world.text("/live/demo/video/index.m3u8").await;
+        let first = read_playlist(&playlist).media_sequence;
+        let slice = Slice::read(&playlist).unwrap().unwrap();
+        if first > FIRST + 10 {
+            assert_eq!(slice.breaks, []);
+            // An ad and a round of slate, and the programme again; as many segments as were replaced.
+            assert_eq!((slice.before.msn, slice.before.dsn), (0, 3));
+            break;
+        }
+        assert_eq!((slice.before.dsn, slice.breaks.len()), (0, 1), "{first}");
+    }
+    let shown = &world.breaks().await[0];
+    assert_eq!(shown["state"], "ended");
+    assert_eq!(shown["decisions"], json!(["all"]));
+    assert_eq!(
+        shown["slots"],
+        json!([{ "creative": "acme", "duration_us": 5_760_000 }])
+    );
+    assert_eq!(
+        (&shown["source"], &shown["event"]),
+        (&json!("schedule"), &json!("name:noon"))
+    );
+}
+
+/// An `emsg` of version 1 with a splice information section: event 1001, out, for 60 s.
+fn splice(slot: u64) -> Vec<u8> {
+    const OUT: &str = "/DAlAAAAAAAAAP/wFAUAAAPpf+/+E0/ZAH4AUmXAAAcBAgAA+XeWZQ==";
+    let section = selvedge_breaks::scte35::from_base64(OUT).unwrap();
+    let at = slot * VIDEO_SEGMENT;
+    boxed(
+        b"emsg",
+        &[
+            &[1, 0, 0, 0],
+            &90_000_u32.to_be_bytes(),
+            &at.to_be_bytes(),
+            &u32::MAX.to_be_bytes(),
+            &7_u32.to_be_bytes(),
+            b"urn:scte:scte35:2013:bin\0",
+            b"1001\0",
+            &section,
+        ],
+    )
+}
+
+#[tokio::test]
+async fn a_splice_in_the_very_media_that_it_is_at_is_in_time() {
+    let world = World::on_air(FIRST..FIRST + 3, guarded).await;
+    world.rule(&rules(&json!({}))).await;
+    let slot = FIRST + 3;
+    let push = world.push_video(slot);
+    let chunks = video_chunks(slot);
+    // The styp of the segment is 24 bytes long; the message stands behind it.
+    let (styp, rest) = chunks[0].split_at(u32::from_be_bytes(chunks[0][..4].try_into().unwrap()) as usize);
+    push.send([styp, &splice(slot), rest].concat()).await;
+    push.taken().await;
+    let told = world.slice("video/index.m3u8").await;
+    let [airing] = &told.breaks[..] else {
+        panic!("{told:?}");
+    };
+    assert_eq!((airing.out.0, airing.planned.0), (micros(slot), 60_000_000));
+    assert!(!airing.is_void());
+    assert_eq!(airing.anchor.unwrap().msn_out, slot);
+    assert_eq!(airing.id.to_string(), format!("demo-{}-si:1001", slot * 1_920));
+    for chunk in &chunks[1..] {
+        push.send(chunk.clone()).await;
+    }
+    push.end().await;
+    assert_eq!(world.breaks().await.len(), 1);
+    assert_eq!(world.breaks().await[0]["source"], "scte35");
+}
+
+#[tokio::test]
+async fn rules_with_faults_never_replace_good_ones() {
+    let world = World::on_air(FIRST..FIRST + 3, guarded).await;
+    let path = "/channels/demo/breaks/rules";
+    let (status, _) = world.desk("GET", path, Body::empty()).await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    let playlist = world.text("/live/demo/video/index.m3u8").await;
+    assert_eq!(lines(&playlist), Vec::<&str>::new(), "no rules, no lines");
+    let good = rules(&json!({}));
+    world.rule(&good).await;
+    assert_eq!(world.slice("video/index.m3u8").await, Slice::default());
+    let bad = rules(&json!({ "returns": { "erly": true }, "exempt": [7] }));
+    let (status, answer) = world.desk("PUT", path, bad.to_string()).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    let places: Vec<_> = answer["faults"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|fault| &fault["at"])
+        .collect();
+    assert_eq!(places, ["/returns/erly", "/exempt/0"]);
+    let elsewhere = rules(&json!({ "channel": "other" }));
+    let (status, answer) = world.desk("PUT", path, elsewhere.to_string()).await;
+    assert_eq!(
+        (status, &answer["faults"][0]["at"]),
+        (StatusCode::UNPROCESSABLE_ENTITY, &json!("/channel"))
+    );
+    assert_eq!(
+        world.desk("GET", path, Body::empty()).await,
+        (StatusCode::OK, good)
+    );
+    let (status, _) = world.desk("DELETE", path, Body::empty()).await;
+    assert_eq!(status, StatusCode::NO_CONTENT);
+    let (status, _) = world.desk("GET", path, Body::empty()).await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn breaks_are_for_ad_operations_alone() {
+    let world = World::on_air(FIRST..FIRST + 3, guarded).await;
+    let ask = async |path: &str, token: Option<&str>| {
+        let mut request = Request::get(path);
+        if let Some(token) = token {
+            request = request.header(header::AUTHORIZATION, token);
+        }
+        let request = request.body(Body::empty()).unwrap();
+        let response = world.origin.admin_router().oneshot(request).await.unwrap();
+        response.status()
+    };
+    for path in [
+        "/channels/demo/breaks",
+        "/channels/demo/breaks/rules",
+        "/creatives",
+    ] {
+        for wrong in [None, Some("Bearer wrong"), Some(TOKEN), Some("Basic dXNlcjo=")] {
+            assert_eq!(
+                ask(path, wrong).await,
+                StatusCode::UNAUTHORIZED,
+                "{path} {wrong:?}"
+            );
+        }
+    }
+    let right = format!("bearer {TOKEN}");
+    assert_eq!(ask("/creatives", Some(&right)).await, StatusCode::OK);
+    let open = World::new().await;
+    let request = Request::get("/creatives").body(Body::empty()).unwrap();
+    let answer = open.origin.admin_router().oneshot(request).await.unwrap();
+    assert_eq!(
+        answer.status(),
+        StatusCode::FORBIDDEN,
+        "nobody knows where it comes from"
+    );
+}
