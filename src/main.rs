@@ -45,6 +45,9 @@ enum Command {
     /// Rule, schedule and watch the breaks of channels
     #[command(subcommand)]
     Breaks(cmd::breaks::Command),
+    /// Condition ads and slates, and give them to an origin
+    #[command(subcommand)]
+    Creative(cmd::creative::Command),
     /// Make keys, mint tokens and look into them
     #[command(subcommand)]
     Token(cmd::token::Command),
@@ -70,6 +73,7 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Edge(args) => block_on(done(cmd::edge::run(args))),
         Command::Encode(args) => cmd::encode::run(args, cli.log_format),
         Command::Breaks(command) => block_on(cmd::breaks::run(command)),
+        Command::Creative(command) => block_on(done(cmd::creative::run(command, cli.log_format))),
         Command::Token(command) => cmd::token::run(command),
     }
 }

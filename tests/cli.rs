@@ -9,7 +9,7 @@ use support::{Server, said, selvedge};
 #[test]
 fn help_names_every_command_and_asking_for_nothing_shows_it() {
     let help = String::from_utf8(selvedge(&["--help"]).stdout).unwrap();
-    for command in ["demo", "origin", "edge", "encode", "breaks", "token"] {
+    for command in ["demo", "origin", "edge", "encode", "breaks", "creative", "token"] {
         assert!(
             help.lines().any(|line| line.trim_start().starts_with(command)),
             "{command}:\n{help}"

@@ -241,12 +241,6 @@ impl Grid {
         frame.is_multiple_of(self.segment as u64)
     }
 
-    /// Number, since 1970, of the chunk that a video frame belongs to.
-    #[must_use]
-    pub const fn chunk_of(&self, frame: u64) -> u64 {
-        frame / self.chunk as u64
-    }
-
     /// The first chunk boundary, as a video frame, that is not before `frame`.
     #[must_use]
     pub const fn chunk_end(&self, frame: u64) -> u64 {
@@ -305,6 +299,24 @@ impl TrackGrid {
         }
     }
 
+    /// The sample that starts nearest to a video frame's instant.
+    #[must_use]
+    pub const fn nearest_sample(&self, frame: u64) -> u64 {
+        match self {
+            Self::Video(_) => frame,
+            Self::Audio(grid) => (grid.sample_of(frame) + AAC_FRAME as u64 / 2) / AAC_FRAME as u64,
+        }
+    }
+
+    /// The video frame that is shown when a sample starts.
+    #[must_use]
+    pub const fn frame_of(&self, sample: u64) -> u64 {
+        match self {
+            Self::Video(_) => sample,
+            Self::Audio(grid) => Grid::audio_time(sample) / (SAMPLE_RATE / grid.fps) as u64,
+        }
+    }
+
     /// Number of the segment that a sample belongs to.
     #[must_use]
     pub const fn segment_of(&self, sample: u64) -> u64 {
@@ -324,24 +336,6 @@ impl TrackGrid {
     #[must_use]
     pub const fn segment_start(&self, segment: u64) -> u64 {
         segment * self.samples_in_segment()
-    }
-
-    /// Number, since 1970, of the chunk that a sample belongs to.
-    #[must_use]
-    pub const fn chunk_of(&self, sample: u64) -> u64 {
-        match self {
-            Self::Video(grid) => grid.chunk_of(sample),
-            Self::Audio(grid) => grid.chunk_of(Grid::audio_time(sample) / (SAMPLE_RATE / grid.fps) as u64),
-        }
-    }
-
-    /// First sample after the chunk that `sample` belongs to.
-    ///
-    /// At rates where a chunk is not a whole number of AAC frames (24 frames a second) sound is cut at the first AAC
-    /// frame that starts no earlier than the picture's cut; segments are exact all the same.
-    #[must_use]
-    pub const fn chunk_end(&self, sample: u64) -> u64 {
-        self.sample_of_frame((self.chunk_of(sample) + 1) * self.grid().chunk as u64)
     }
 
     /// Decode time of a sample in the track's timescale.
@@ -549,23 +543,6 @@ mod tests {
             if segment > 0 {
                 prop_assert_eq!(video.segment_of(first_frame - 1), segment - 1);
                 prop_assert_eq!(audio.segment_of(first_aac - 1), segment - 1);
-            }
-        }
-
-        #[test]
-        fn chunks_of_both_tracks_tile_each_segment(grid in grids(), segment in 0u64..1 << 32) {
-            for track in [TrackGrid::Video(grid), TrackGrid::Audio(grid)] {
-                let (mut at, end) = (track.segment_start(segment), track.segment_start(segment + 1));
-                let mut chunks = 0;
-                while at < end {
-                    let next = track.chunk_end(at);
-                    prop_assert!(next > at && next <= end);
-                    prop_assert!((at..next).all(|sample| track.chunk_end(sample) == next));
-                    at = next;
-                    chunks += 1;
-                }
-                prop_assert_eq!(at, end);
-                prop_assert_eq!(chunks, grid.segment_frames() / grid.chunk_frames());
             }
         }
     }

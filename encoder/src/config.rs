@@ -34,7 +34,8 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    fn key(key: &str, problem: impl fmt::Display) -> Self {
+    /// What is wrong with a key, and what to do.
+    pub fn key(key: &str, problem: impl fmt::Display) -> Self {
         Self {
             place: format!("`{key}`"),
             problem: problem.to_string(),
@@ -225,6 +226,8 @@ pub struct Config {
     pub queue_segments: usize,
     /// Stop after so much media.
     pub duration: Option<Duration>,
+    /// Whether a creative is made, and no channel.
+    pub is_recording: bool,
 }
 
 impl TryFrom<File> for Config {
@@ -316,6 +319,7 @@ impl TryFrom<File> for Config {
             name,
             queue_segments,
             duration: duration.transpose()?,
+            is_recording: false,
         })
     }
 }

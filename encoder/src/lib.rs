@@ -27,6 +27,8 @@ pub mod clock;
 pub mod cmaf;
 pub mod config;
 #[cfg(feature = "ffmpeg")]
+pub mod creative;
+#[cfg(feature = "ffmpeg")]
 pub mod encode;
 #[cfg(feature = "ffmpeg")]
 mod ffi;

@@ -10,13 +10,17 @@ use std::{
 
 use clap::Parser;
 use futures_util::future::join_all;
+use selvedge_breaks::CreativeName;
 use selvedge_encoder::{
     config::{Config, ConfigError, File, Target, split_ladder},
+    creative::{self, Length},
     pipeline::{self, Output, SystemClock},
     push::{FolderSink, PushOptions, Pusher},
     stats::TrackStats,
 };
 use tracing_subscriber::EnvFilter;
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Encodes a file or a test picture live and pushes it to an origin as CMAF.
 #[derive(Debug, Parser)]
@@ -48,6 +52,13 @@ struct Arguments {
     /// Stop after so many seconds of media
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     duration: Option<f64>,
+    /// Make a creative of this name instead of a channel: the input once, as fast as that goes, into the folder of --push.
+    /// `test` is a card with the name
+    #[arg(long, value_name = "NAME")]
+    creative: Option<String>,
+    /// With --creative: keep the input's own length, instead of filling its last segment
+    #[arg(long, requires = "creative")]
+    exact: bool,
     /// End as on SIGTERM when standard input reaches its end, for programs that start the encoder and may be killed
     #[arg(long)]
     end_with_stdin: bool,
@@ -61,13 +72,30 @@ const EXAMPLES: &str = "Examples:
   selvedge-encoder test --push http://127.0.0.1:8080/ingest/demo
   selvedge-encoder film.mp4 --push http://127.0.0.1:8080/ingest/demo --fps 25
   selvedge-encoder --config encoder.toml
+  selvedge-encoder ad.mp4 --creative acme-30 --push file:///srv/creatives/acme-30 --config encoder.toml
 
 RUST_LOG sets what is logged, as in RUST_LOG=debug.";
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let mut arguments = Arguments::parse();
     let end_with_stdin = arguments.end_with_stdin;
-    let (config, json) = match configure(arguments) {
+    let creative = arguments.creative.take();
+    let length = if arguments.exact {
+        Length::Exact
+    } else {
+        Length::Whole
+    };
+    let usual = if creative.is_some() {
+        // Nobody waits for it, and nobody asked for a tone.
+        File {
+            preset: Some("medium".to_owned()),
+            audio: Some("silence".to_owned()),
+            ..File::default()
+        }
+    } else {
+        File::default()
+    };
+    let (config, json) = match configure(arguments, usual) {
         Ok(configured) => configured,
         Err(error) => {
             eprintln!("selvedge-encoder: {error}");
@@ -75,7 +103,11 @@ fn main() -> ExitCode {
         }
     };
     start_log(json);
-    match run(config, end_with_stdin) {
+    let done = match creative {
+        Some(name) => condition(&config, &name, length),
+        None => run(config, end_with_stdin),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error}");
@@ -84,14 +116,33 @@ fn main() -> ExitCode {
     }
 }
 
-fn configure(arguments: Arguments) -> Result<(Config, bool), ConfigError> {
+/// Makes a creative and says what became of it.
+fn condition(config: &Config, name: &str, length: Length) -> Result<(), Failure> {
+    let name = CreativeName::try_from(name.to_owned())?;
+    let Target::Folder(folder) = &config.target else {
+        return Err("a creative is written to a folder: give --push file:///a/folder".into());
+    };
+    selvedge_encoder::init_ffmpeg()?;
+    let creative = creative::make(config, name, length, folder)?;
+    tracing::info!(
+        creative = %creative.name,
+        seconds = %creative.duration,
+        renditions = creative.renditions.len(),
+        folder = %folder.display(),
+        "creative made"
+    );
+    Ok(())
+}
+
+/// What the command line says, else the file, else what is usual.
+fn configure(arguments: Arguments, usual: File) -> Result<(Config, bool), ConfigError> {
     let file = arguments
         .config
         .as_deref()
         .map(File::read)
         .transpose()?
         .unwrap_or_default();
-    let file = file.overruled_by(File {
+    let file = usual.overruled_by(file).overruled_by(File {
         input: arguments.input,
         push: arguments.push,
         fps: arguments.fps,
@@ -123,7 +174,7 @@ fn start_log(json: bool) {
 }
 
 #[tokio::main(worker_threads = 1)]
-async fn run(config: Config, end_with_stdin: bool) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+async fn run(config: Config, end_with_stdin: bool) -> Result<(), Failure> {
     selvedge_encoder::init_ffmpeg()?;
     let stop = Arc::new(AtomicBool::new(false));
     tokio::spawn(watch_signals(Arc::clone(&stop)));

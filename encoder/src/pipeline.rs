@@ -121,6 +121,43 @@ pub fn run(
     let mut conductor = Conductor::new(config, tracks, stats, clock);
     let result = conductor.run(&mut *source, stop);
     drop(conductor);
+    join(threads, result)
+}
+
+/// Encodes the first `frames` frames of a source, from the grid's first frame on and as fast as that goes.
+///
+/// # Errors
+/// When the source or an encoder fails.
+pub fn record(
+    config: &Config,
+    source: &mut dyn Source,
+    outputs: Vec<Output>,
+    frames: u64,
+) -> Result<(), PipelineError> {
+    let stats = outputs.iter().map(|output| Arc::clone(&output.stats)).collect();
+    let (tracks, threads) = start(config, outputs)?;
+    let mut conductor = Conductor::new(config, tracks, stats, &NoClock);
+    let result = conductor.record(source, frames);
+    drop(conductor);
+    join(threads, result)
+}
+
+/// For what is not made while it is shown.
+struct NoClock;
+
+impl Clock for NoClock {
+    fn now(&self) -> Utc {
+        Utc(0)
+    }
+
+    fn wait(&self, _: Duration) {}
+
+    fn is_real(&self) -> bool {
+        false
+    }
+}
+
+fn join(threads: Vec<Thread>, result: Result<(), PipelineError>) -> Result<(), PipelineError> {
     let mut outcome = result;
     for (name, thread) in threads {
         let ended = match thread.join() {
@@ -165,6 +202,7 @@ fn start(config: &Config, outputs: Vec<Output>) -> Result<(Tracks, Vec<Thread>),
             settings,
             encoders: config.encoders.clone(),
             burn: config.burn,
+            is_recording: config.is_recording,
             on_air: Arc::clone(&tracks.on_air),
             stats: output.stats,
             sink: output.sink,
@@ -182,6 +220,7 @@ fn start(config: &Config, outputs: Vec<Output>) -> Result<(Tracks, Vec<Thread>),
         let worker = AudioWorker {
             grid: config.grid,
             bit_rate: config.audio_bit_rate,
+            is_recording: config.is_recording,
             stats: output.stats,
             sink: output.sink,
         };
@@ -203,7 +242,7 @@ fn settings(config: &Config, rung: Rung) -> VideoSettings {
     }
 }
 
-fn largest(config: &Config) -> Size {
+pub(crate) fn largest(config: &Config) -> Size {
     let sizes = config.ladder.iter().map(|(_, rung)| rung.size);
     sizes
         .max_by_key(|size| u64::from(size.width) * u64::from(size.height))
@@ -301,6 +340,17 @@ impl<'a> Conductor<'a> {
         Ok(())
     }
 
+    fn record(&mut self, source: &mut dyn Source, frames: u64) -> Result<(), PipelineError> {
+        self.announce_end(frames);
+        let shape = source.shape();
+        for frame in 0..frames {
+            let picture = source.picture(frame)?;
+            self.send_picture(frame, &picture, shape, self.grid.time(frame))?;
+            self.send_sound(source, frame, Duration::ZERO)?;
+        }
+        Ok(())
+    }
+
     fn frames(&self, count: u32) -> Duration {
         self.grid.time(u64::from(count)).since(Utc(0))
     }
@@ -350,9 +400,7 @@ impl<'a> Conductor<'a> {
             let _ = track.send(VideoMessage::End { frame: end });
         }
         if let Some(track) = &self.tracks.audio {
-            let _ = track.send(AudioMessage::End {
-                aac_frame: self.grid.aac_frame_of(end),
-            });
+            let _ = track.send(AudioMessage::End { frame: end });
         }
     }
 

@@ -1,6 +1,7 @@
 //! The subcommands, one a file: arguments, and a call into a library.
 
 pub(crate) mod breaks;
+pub(crate) mod creative;
 pub(crate) mod demo;
 pub(crate) mod edge;
 pub(crate) mod encode;

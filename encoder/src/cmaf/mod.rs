@@ -1,12 +1,14 @@
 //! CMAF out (ISO/IEC 23000-19): chunk writer, segmenter, bitstream conversion and init segments, in memory.
 
 pub mod annexb;
+mod event;
 pub mod init;
 mod segmenter;
 mod writer;
 
 use bytes::Bytes;
 
+pub use event::EventMessage;
 pub use segmenter::Segmenter;
 pub use writer::{Boundary, ChunkWriter};
 
@@ -30,7 +32,7 @@ pub struct Sample {
 pub trait Sink: Send {
     /// The init segment of all segments that begin from now on.
     fn init(&mut self, init: Bytes);
-    /// A segment begins.
+    /// A segment begins: its number on the grid, or its decode time where it begins at a splice off the grid.
     fn begin(&mut self, number: u64);
     /// One whole CMAF chunk of the segment that has begun.
     fn chunk(&mut self, chunk: Bytes);

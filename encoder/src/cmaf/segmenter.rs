@@ -1,31 +1,48 @@
 //! Samples on the grid to chunks and segments.
 
-use super::{Boundary, ChunkWriter, CmafError, Sample, Sink};
+use std::collections::BTreeSet;
+
+use super::{Boundary, ChunkWriter, CmafError, EventMessage, Sample, Sink};
 use crate::clock::TrackGrid;
 
 /// Cuts one track into chunks and segments on its grid and hands each chunk to a [`Sink`] the moment it is complete.
+///
+/// Segments begin where the grid says, and at splices. Whatever a splice does to the segments around it, the next one
+/// begins on the grid again, so that encoders which heard of it and those which did not agree from there on.
 #[derive(Debug)]
 pub struct Segmenter {
     grid: TrackGrid,
     writer: ChunkWriter,
+    is_recording: bool,
     pending: Vec<Sample>,
+    /// Event messages that go in front of the next chunk.
+    events: Vec<EventMessage>,
+    /// Video frames off the grid at which segments begin.
+    cuts: BTreeSet<u64>,
+    /// Video frame at which the open segment began.
+    start: u64,
     /// Index of the sample after the last one, while a segment is open.
     next: Option<u64>,
     /// First sample of the segment still to be written as its first chunk.
     at_segment_start: bool,
     /// Whether the open segment has announced that it is the last.
     announced_last: bool,
+    /// Video frame before which the stream ends.
     end: Option<u64>,
 }
 
 impl Segmenter {
-    /// A segmenter for a track.
+    /// A segmenter for a track of a live channel.
     #[must_use]
     pub const fn new(grid: TrackGrid) -> Self {
         Self {
             grid,
             writer: ChunkWriter::new(grid),
+            is_recording: false,
             pending: Vec::new(),
+            events: Vec::new(),
+            cuts: BTreeSet::new(),
+            start: 0,
             next: None,
             at_segment_start: false,
             announced_last: false,
@@ -33,10 +50,44 @@ impl Segmenter {
         }
     }
 
-    /// Tells that the stream ends before sample `end`, as soon as that is known. The segment that holds the last
-    /// sample carries the brand `lmsg`.
+    /// A segmenter for a track of a creative, which is played inside other media: its chunks do not say when they were
+    /// captured, its end is not the end of what is played, and a rest of less than half a segment belongs to the segment
+    /// before it.
+    #[must_use]
+    pub const fn recording(grid: TrackGrid) -> Self {
+        let mut recording = Self::new(grid);
+        recording.writer = ChunkWriter::without_clock(grid);
+        recording.is_recording = true;
+        recording
+    }
+
+    /// Tells that the stream ends before the video frame `end`, as soon as that is known. The segment that holds the
+    /// last sample of a live channel carries the brand `lmsg`.
     pub const fn end_at(&mut self, end: u64) {
         self.end = Some(end);
+    }
+
+    /// Tells that a segment begins at a video frame, for it is the frame of a splice. The frame is still to come; sound
+    /// is cut at the AAC frame that starts nearest to it.
+    pub fn cut_at(&mut self, frame: u64) {
+        self.cuts.insert(frame);
+        // Far more than can be planned: whatever goes wrong with the clock, this stays small.
+        while self.cuts.len() > MAX_CUTS {
+            self.cuts.pop_first();
+        }
+    }
+
+    /// Puts an event message in front of the next chunk.
+    pub fn announce(&mut self, event: EventMessage) {
+        if self.events.len() < MAX_EVENTS {
+            self.events.push(event);
+        }
+    }
+
+    /// Whether a segment begins at a video frame, so that the picture there has to be an IDR.
+    #[must_use]
+    pub fn begins_at(&self, frame: u64) -> bool {
+        self.grid.grid().is_segment_start(frame) || self.cuts.contains(&frame)
     }
 
     /// Takes the next sample. Samples before a first segment's start are left out, for a segment never begins in its
@@ -46,7 +97,7 @@ impl Segmenter {
     /// When the sample leaves a gap, or would start a segment without being a sync sample; the segmenter is then
     /// between segments.
     pub fn push(&mut self, sample: Sample, sink: &mut dyn Sink) -> Result<(), CmafError> {
-        if self.end.is_some_and(|end| sample.index >= end) {
+        if self.ends_before(sample.index) {
             return Ok(());
         }
         match self.next {
@@ -59,30 +110,32 @@ impl Segmenter {
             }
             Some(_) => {}
             None => {
-                let segment = self.grid.segment_of(sample.index);
-                if sample.index != self.grid.segment_start(segment) {
+                let Some(start) = self.start_of(sample.index) else {
                     return Ok(());
-                }
+                };
+                let number = self.number(start);
                 if !sample.key {
                     return Err(CmafError::NoSync {
-                        segment,
+                        segment: number,
                         sample: sample.index,
                     });
                 }
+                self.start = start;
+                self.cuts = self.cuts.split_off(&start);
                 self.at_segment_start = true;
                 self.announced_last = false;
-                sink.begin(segment);
+                sink.begin(number);
             }
         }
-        let after = sample.index + 1;
-        let chunk_end = self.grid.chunk_end(sample.index);
+        let index = sample.index;
+        let after = index + 1;
         self.pending.push(sample);
         self.next = Some(after);
-        let ends_stream = self.end == Some(after);
-        if after == chunk_end || ends_stream {
+        let ends_segment = self.ends_before(after) || after >= self.grid.nearest_sample(self.segment_end());
+        if ends_segment || after == self.chunk_end(index) {
             self.flush(sink)?;
         }
-        if ends_stream || after == self.grid.segment_start(self.grid.segment_of(after)) {
+        if ends_segment {
             self.next = None;
             sink.end();
         }
@@ -110,25 +163,96 @@ impl Segmenter {
         }
     }
 
+    /// The video frame at which a segment begins with this sample.
+    fn start_of(&self, sample: u64) -> Option<u64> {
+        let segment = self.grid.segment_of(sample);
+        if sample == self.grid.segment_start(segment) {
+            return Some(self.grid.grid().segment_start(segment));
+        }
+        let mut cuts = self.cuts.iter().copied();
+        cuts.find(|cut| self.grid.nearest_sample(*cut) == sample)
+    }
+
+    /// What a segment that begins at a video frame is known by: its number on the grid, or its decode time where it
+    /// begins off the grid. No number is ever as large as a time.
+    const fn number(&self, start: u64) -> u64 {
+        if self.grid.grid().is_segment_start(start) {
+            self.grid.grid().segment_of(start)
+        } else {
+            self.grid.decode_time(self.grid.nearest_sample(start))
+        }
+    }
+
+    /// The video frame at which the open segment ends.
+    fn segment_end(&self) -> u64 {
+        let grid = self.grid.grid();
+        let on_grid = |frame| grid.segment_start(grid.segment_of(frame) + 1);
+        let end = on_grid(self.start);
+        if let (true, Some(last)) = (self.is_recording, self.end) {
+            let rest = last.saturating_sub(end);
+            let is_short = rest > 0 && rest * 2 < u64::from(grid.segment_frames());
+            // Behind the last sample, wherever sound ends.
+            return if is_short { last + 1 } else { end };
+        }
+        let first = self.grid.nearest_sample(self.start);
+        let mut cuts = self.cuts.range(self.start + 1..).copied();
+        let cut = cuts.find(|cut| self.grid.nearest_sample(*cut) > first);
+        cut.map_or(end, |cut| end.min(cut))
+    }
+
+    /// First sample of a chunk that begins at a video frame of the open segment.
+    const fn chunk_start(&self, frame: u64) -> u64 {
+        if self.grid.grid().is_segment_start(self.start) {
+            self.grid.sample_of_frame(frame)
+        } else {
+            self.grid.nearest_sample(frame)
+        }
+    }
+
+    /// First sample after the chunk that a sample of the open segment belongs to. Chunks are counted from the segment's
+    /// begin, so that behind a splice only the last one is short.
+    const fn chunk_end(&self, sample: u64) -> u64 {
+        let chunk = self.grid.grid().chunk_frames() as u64;
+        let chunks = self.grid.frame_of(sample).saturating_sub(self.start) / chunk;
+        let end = self.chunk_start(self.start + (chunks + 1) * chunk);
+        // A sound frame may begin in the frame before the cut that it belongs to.
+        if end > sample {
+            end
+        } else {
+            self.chunk_start(self.start + (chunks + 2) * chunk)
+        }
+    }
+
+    /// Whether the stream ends before a sample.
+    const fn ends_before(&self, sample: u64) -> bool {
+        match self.end {
+            Some(end) => sample >= self.grid.sample_of_frame(end),
+            None => false,
+        }
+    }
+
     fn flush(&mut self, sink: &mut dyn Sink) -> Result<(), CmafError> {
         let Some(last) = self.pending.last().map(|sample| sample.index) else {
             return Ok(());
         };
-        let segment_end = self.grid.segment_start(self.grid.segment_of(last) + 1);
-        let last_segment = self.end.is_some_and(|end| end <= segment_end);
-        let boundary = match (std::mem::take(&mut self.at_segment_start), last_segment) {
+        let is_last = !self.is_recording && self.end.is_some_and(|end| end <= self.segment_end());
+        let boundary = match (std::mem::take(&mut self.at_segment_start), is_last) {
             (true, false) => Boundary::Segment,
             (true, true) => Boundary::LastSegment,
-            (false, true) if !self.announced_last && self.end == Some(last + 1) => Boundary::LastChunk,
+            (false, true) if !self.announced_last && self.ends_before(last + 1) => Boundary::LastChunk,
             (false, _) => Boundary::Inside,
         };
         self.announced_last |= boundary == Boundary::LastSegment;
-        let chunk = self.writer.write(&self.pending, boundary)?;
+        let chunk = self.writer.write(&self.pending, &self.events, boundary)?;
         self.pending.clear();
+        self.events.clear();
         sink.chunk(chunk);
         Ok(())
     }
 }
+
+const MAX_CUTS: usize = 64;
+const MAX_EVENTS: usize = 32;
 
 #[cfg(test)]
 mod tests {
@@ -136,7 +260,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::clock::{FRAME_RATES, Grid, Utc};
+    use crate::clock::{AAC_FRAME, FRAME_RATES, Grid, SAMPLE_RATE, Utc};
 
     /// What a segmenter did, one line an event.
     #[derive(Default)]
@@ -160,7 +284,13 @@ mod tests {
     }
 
     fn sample(grid: TrackGrid, index: u64) -> Sample {
-        let key = matches!(grid, TrackGrid::Audio(_)) || index == grid.segment_start(grid.segment_of(index));
+        keyed(
+            index,
+            matches!(grid, TrackGrid::Audio(_)) || index == grid.segment_start(grid.segment_of(index)),
+        )
+    }
+
+    fn keyed(index: u64, key: bool) -> Sample {
         Sample {
             index,
             data: Bytes::from_static(b"x"),
@@ -245,7 +375,99 @@ mod tests {
         ));
     }
 
+    /// First sample and number of each segment, and first sample of each chunk.
+    #[derive(Default)]
+    struct Starts {
+        segments: Vec<(u64, u64)>,
+        chunks: Vec<u64>,
+        samples: u64,
+    }
+
+    impl Sink for Starts {
+        fn init(&mut self, _: Bytes) {}
+        fn begin(&mut self, number: u64) {
+            self.segments.push((self.samples, number));
+        }
+        fn chunk(&mut self, chunk: Bytes) {
+            self.chunks.push(self.samples);
+            // Each sample is a byte.
+            let mdat = chunk.windows(4).position(|kind| kind == b"mdat").unwrap();
+            self.samples += (chunk.len() - mdat - 4) as u64;
+        }
+        fn end(&mut self) {}
+        fn abort(&mut self) {}
+    }
+
+    /// What becomes of the frames of two segments with cuts.
+    fn cut(grid: TrackGrid, cuts: &[u64]) -> Starts {
+        let (mut segmenter, mut starts) = (Segmenter::new(grid), Starts::default());
+        for cut in cuts {
+            segmenter.cut_at(*cut);
+        }
+        let to = grid.sample_of_frame(2 * u64::from(grid.grid().segment_frames()));
+        for index in 0..to {
+            let key = matches!(grid, TrackGrid::Audio(_)) || segmenter.begins_at(index);
+            let data = Bytes::from_static(b"x");
+            segmenter
+                .push(
+                    Sample {
+                        data,
+                        ..keyed(index, key)
+                    },
+                    &mut starts,
+                )
+                .unwrap();
+        }
+        starts
+    }
+
+    #[test]
+    fn a_splice_off_the_grid_begins_a_segment_and_the_next_one_is_on_the_grid() {
+        let starts = cut(video(), &[61]);
+        assert_eq!(starts.segments, [(0, 0), (48, 1), (61, 61 * 3600)]);
+        assert_eq!(starts.chunks[5..], [40, 48, 56, 61, 69, 77, 85, 93]);
+        let sound = TrackGrid::Audio(Grid::with_default_cadence(25).unwrap());
+        let starts = cut(sound, &[61]);
+        // Frame 61 begins with sample 117,120: the AAC frame 114.375 is cut at 114.
+        assert_eq!(starts.segments, [(0, 0), (90, 1), (114, 114 * 1024)]);
+        assert_eq!(starts.chunks[6..], [90, 105, 114, 129, 144, 159, 174]);
+    }
+
+    #[test]
+    fn a_splice_on_the_grid_changes_nothing() {
+        assert_eq!(cut(video(), &[48]).segments, cut(video(), &[]).segments);
+    }
+
+    #[test]
+    fn a_recording_ends_with_what_is_left_unless_that_is_less_than_half_a_segment() {
+        let segments = |end| {
+            let (mut segmenter, mut log) = (Segmenter::recording(video()), Log::default());
+            segmenter.end_at(end);
+            for index in 0..end {
+                segmenter.push(sample(video(), index), &mut log).unwrap();
+            }
+            assert!(!log.0.iter().any(|line| line.ends_with("last")));
+            log.0.iter().filter(|line| *line == "end").count()
+        };
+        assert_eq!([48, 71, 72, 96, 100].map(segments), [1, 1, 2, 2, 2]);
+    }
+
     proptest! {
+        #[test]
+        fn sound_is_cut_within_half_a_frame_of_each_splice(
+            fps in prop::sample::select(FRAME_RATES.to_vec()),
+            cuts in prop::collection::btree_set(1u64..66, 0..5),
+        ) {
+            let grid = Grid::with_default_cadence(fps).unwrap();
+            let cuts: Vec<_> = cuts.into_iter().map(|cut| cut * 3).collect();
+            let [video, audio] = [TrackGrid::Video(grid), TrackGrid::Audio(grid)].map(|track| cut(track, &cuts));
+            for ((picture, _), (sound, _)) in video.segments.iter().zip(&audio.segments) {
+                let apart = (picture * u64::from(SAMPLE_RATE / fps)).abs_diff(sound * u64::from(AAC_FRAME));
+                prop_assert!(apart <= u64::from(AAC_FRAME) / 2);
+            }
+            prop_assert_eq!(audio.segments.len(), video.segments.len());
+        }
+
         #[test]
         fn both_tracks_have_the_same_segments_and_chunks(
             fps in prop::sample::select(FRAME_RATES.to_vec()),
@@ -257,7 +479,7 @@ mod tests {
             let end = grid.chunk_end(start + frames);
             let [video, audio] = [TrackGrid::Video(grid), TrackGrid::Audio(grid)].map(|track| {
                 let (from, to) = (track.sample_of_frame(start), track.sample_of_frame(end));
-                run(track, from..to, Some(to))
+                run(track, from..to, Some(end))
             });
             prop_assert_eq!(&video, &audio);
             prop_assert_eq!(video.iter().filter(|event| event.ends_with("last")).count(), 1);

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use mp4_atom::{Encode, Mfhd, Moof, Prft, ReferenceTime, Styp, Tfdt, Tfhd, Traf, Trun, TrunEntry};
 
-use super::{CmafError, Sample, box_error};
+use super::{CmafError, EventMessage, Sample, box_error};
 use crate::clock::TrackGrid;
 
 /// Where in its segment, and in its stream, a chunk stands.
@@ -20,10 +20,11 @@ pub enum Boundary {
     LastChunk,
 }
 
-/// Writes the chunks of one track: `[styp] prft moof mdat`, always track 1 of its own file.
+/// Writes the chunks of one track: `[styp] [prft] [emsg…] moof mdat`, always track 1 of its own file.
 #[derive(Clone, Copy, Debug)]
 pub struct ChunkWriter {
     grid: TrackGrid,
+    has_clock: bool,
 }
 
 /// Sample flags of a sync sample that depends on no other (ISO/IEC 14496-12, 8.8.3.1).
@@ -35,15 +36,32 @@ impl ChunkWriter {
     /// A writer for a track on a grid.
     #[must_use]
     pub const fn new(grid: TrackGrid) -> Self {
-        Self { grid }
+        Self {
+            grid,
+            has_clock: true,
+        }
     }
 
-    /// Writes consecutive samples as one chunk. The `prft` carries the capture time of the first one, flags 24: the
+    /// A writer of chunks without `prft`, for media that was not captured when it is played.
+    #[must_use]
+    pub const fn without_clock(grid: TrackGrid) -> Self {
+        Self {
+            grid,
+            has_clock: false,
+        }
+    }
+
+    /// Writes consecutive samples as one chunk, with event messages in front of it. The `prft` carries the capture time of the first one, flags 24: the
     /// media and the clock run at the same rate and the time is that of capture (ISO/IEC 14496-12, 8.16.5).
     ///
     /// # Errors
     /// When a box cannot be written or the chunk exceeds 32 bits of size.
-    pub fn write(&self, samples: &[Sample], boundary: Boundary) -> Result<Bytes, CmafError> {
+    pub fn write(
+        &self,
+        samples: &[Sample],
+        events: &[EventMessage],
+        boundary: Boundary,
+    ) -> Result<Bytes, CmafError> {
         let Some(first) = samples.first() else {
             return Ok(Bytes::new());
         };
@@ -52,13 +70,18 @@ impl ChunkWriter {
         if let Some(styp) = styp(boundary) {
             styp.encode(&mut out).map_err(box_error("write styp"))?;
         }
-        let prft = Prft {
-            reference_track_id: 1,
-            ntp_timestamp: first.captured.to_ntp(),
-            media_time: self.grid.decode_time(first.index),
-            utc_time_semantics: ReferenceTime::RealTime,
-        };
-        prft.encode(&mut out).map_err(box_error("write prft"))?;
+        if self.has_clock {
+            let prft = Prft {
+                reference_track_id: 1,
+                ntp_timestamp: first.captured.to_ntp(),
+                media_time: self.grid.decode_time(first.index),
+                utc_time_semantics: ReferenceTime::RealTime,
+            };
+            prft.encode(&mut out).map_err(box_error("write prft"))?;
+        }
+        for event in events {
+            event.to_box().encode(&mut out).map_err(box_error("write emsg"))?;
+        }
 
         // The offset of the media counts from the moof's first byte, so the moof has to be measured first.
         let mut moof = Vec::new();
@@ -124,8 +147,8 @@ impl ChunkWriter {
             }],
             ..Traf::default()
         };
-        // The chunk's number on the grid, modulo 2^32: rises by one a chunk, also across a restart.
-        let sequence_number = self.grid.chunk_of(index) as u32;
+        // The first sample's number on the grid, modulo 2^32: rises with each chunk, also across a restart and a splice.
+        let sequence_number = index as u32;
         Ok(Moof {
             mfhd: Mfhd { sequence_number },
             traf: vec![traf],
@@ -185,7 +208,7 @@ mod tests {
             let grid = TrackGrid::Video(Grid::with_default_cadence(25).unwrap());
             let index = chunk * 8;
             let samples = video(index, &sizes, key);
-            let bytes = ChunkWriter::new(grid).write(&samples, Boundary::Segment).unwrap();
+            let bytes = ChunkWriter::new(grid).write(&samples, &[], Boundary::Segment).unwrap();
             let boxes = boxes(&bytes);
             let [Any::Styp(styp), Any::Prft(prft), Any::Moof(moof), Any::Mdat(mdat)] = &boxes[..] else {
                 panic!("{boxes:?}")
@@ -194,7 +217,7 @@ mod tests {
             prop_assert_eq!(prft.media_time, index * 3600);
             prop_assert_eq!(prft.ntp_timestamp, samples[0].captured.to_ntp());
             prop_assert_eq!(&prft.utc_time_semantics, &ReferenceTime::RealTime);
-            prop_assert_eq!(moof.mfhd.sequence_number, chunk as u32);
+            prop_assert_eq!(moof.mfhd.sequence_number, index as u32);
             let traf = &moof.traf[0];
             prop_assert_eq!(traf.tfdt.as_ref().unwrap().base_media_decode_time, index * 3600);
             prop_assert_eq!(traf.tfhd.default_sample_duration, Some(3600));
@@ -215,9 +238,43 @@ mod tests {
     fn prft_has_flags_24_in_the_bytes() {
         let grid = TrackGrid::Audio(Grid::with_default_cadence(25).unwrap());
         let bytes = ChunkWriter::new(grid)
-            .write(&video(90, &[10], true), Boundary::Inside)
+            .write(&video(90, &[10], true), &[], Boundary::Inside)
             .unwrap();
         assert_eq!(&bytes[4..12], b"prft\x00\x00\x00\x18");
+    }
+
+    #[test]
+    fn events_stand_between_the_clock_and_the_media() {
+        let grid = TrackGrid::Video(Grid::with_default_cadence(25).unwrap());
+        let event = EventMessage {
+            time: 1_700_000_000 * 90_000,
+            duration: None,
+            id: 7,
+            section: Bytes::from_static(b"\xfc0"),
+        };
+        let bytes = ChunkWriter::new(grid)
+            .write(
+                &video(48, &[9], true),
+                std::slice::from_ref(&event),
+                Boundary::Inside,
+            )
+            .unwrap();
+        let boxes = boxes(&bytes);
+        let [Any::Prft(_), Any::Emsg(emsg), Any::Moof(_), Any::Mdat(_)] = &boxes[..] else {
+            panic!("{boxes:?}")
+        };
+        assert_eq!(emsg, &event.to_box());
+        assert_eq!(
+            (emsg.scheme_id_uri.as_str(), &emsg.message_data[..]),
+            ("urn:scte:scte35:2013:bin", &b"\xfc0"[..])
+        );
+        assert!(
+            ChunkWriter::without_clock(grid)
+                .write(&video(48, &[9], true), &[], Boundary::Inside)
+                .unwrap()
+                .get(4..8)
+                .is_some_and(|kind| kind == b"moof")
+        );
     }
 
     #[test]
@@ -225,7 +282,7 @@ mod tests {
         let grid = TrackGrid::Video(Grid::with_default_cadence(25).unwrap());
         let last = |boundary| {
             let bytes = ChunkWriter::new(grid)
-                .write(&video(48, &[9], true), boundary)
+                .write(&video(48, &[9], true), &[], boundary)
                 .unwrap();
             bytes.windows(4).any(|brand| brand == b"lmsg")
         };

@@ -40,8 +40,8 @@ pub(crate) enum AudioMessage {
         samples: Vec<f32>,
         late: Duration,
     },
-    /// The stream ends before this AAC frame.
-    End { aac_frame: u64 },
+    /// The stream ends before this video frame.
+    End { frame: u64 },
 }
 
 /// Encodes one rung.
@@ -50,6 +50,8 @@ pub(crate) struct VideoWorker {
     pub(crate) settings: VideoSettings,
     pub(crate) encoders: Vec<String>,
     pub(crate) burn: bool,
+    /// Whether a creative is made, and no channel.
+    pub(crate) is_recording: bool,
     /// The frame that the conductor has reached; stays behind when nobody waits for the frames.
     pub(crate) on_air: Arc<AtomicU64>,
     pub(crate) stats: Arc<TrackStats>,
@@ -64,7 +66,7 @@ impl VideoWorker {
         messages: &Receiver<VideoMessage>,
     ) -> Result<(), EncodeError> {
         let mut rung = Rung {
-            segmenter: Segmenter::new(TrackGrid::Video(self.settings.grid)),
+            segmenter: segmenter(TrackGrid::Video(self.settings.grid), self.is_recording),
             canvas: Canvas::new(self.settings.size, self.burn),
             captures: VecDeque::new(),
             next: None,
@@ -194,7 +196,7 @@ impl Rung {
     fn encode(&mut self, index: u64, captured: Utc) -> Result<(), EncodeError> {
         self.next = Some(index + 1);
         self.captures.push_back((index, captured));
-        let idr = self.worker.settings.grid.is_segment_start(index);
+        let idr = self.segmenter.begins_at(index);
         if let Err(error) = self.encoder.encode(self.canvas.picture(), index, idr) {
             self.replace_encoder(error)?;
         }
@@ -302,6 +304,7 @@ impl Canvas {
 pub(crate) struct AudioWorker {
     pub(crate) grid: Grid,
     pub(crate) bit_rate: u32,
+    pub(crate) is_recording: bool,
     pub(crate) stats: Arc<TrackStats>,
     pub(crate) sink: Box<dyn Sink>,
 }
@@ -316,10 +319,11 @@ impl AudioWorker {
         let Self {
             grid,
             bit_rate,
+            is_recording,
             stats,
             mut sink,
         } = self;
-        let mut segmenter = Segmenter::new(TrackGrid::Audio(grid));
+        let mut segmenter = segmenter(TrackGrid::Audio(grid), is_recording);
         let mut pending = Vec::<f32>::new();
         let mut next = None::<u64>;
         let mut late = Duration::ZERO;
@@ -341,7 +345,7 @@ impl AudioWorker {
                     next.get_or_insert(first);
                     pending.extend(samples);
                 }
-                AudioMessage::End { aac_frame } => segmenter.end_at(aac_frame),
+                AudioMessage::End { frame } => segmenter.end_at(frame),
             }
             let block = AAC_FRAME as usize * 2;
             while let (Some(at), Some(samples)) = (next, pending.get(..block)) {
@@ -365,6 +369,14 @@ impl AudioWorker {
         }
         segmenter.cut(&mut *sink)?;
         Ok(())
+    }
+}
+
+const fn segmenter(grid: TrackGrid, is_recording: bool) -> Segmenter {
+    if is_recording {
+        Segmenter::recording(grid)
+    } else {
+        Segmenter::new(grid)
     }
 }
 
@@ -435,6 +447,7 @@ mod tests {
                 settings,
                 encoders,
                 burn: false,
+                is_recording: false,
                 on_air: Arc::default(),
                 stats: Arc::default(),
                 sink: Box::new(log.clone()),
@@ -495,6 +508,7 @@ mod tests {
             settings,
             encoders,
             burn: false,
+            is_recording: false,
             on_air: Arc::clone(&on_air),
             stats: Arc::clone(&stats),
             sink: Box::new(Slow(log.clone(), on_air, 12)),

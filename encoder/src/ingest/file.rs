@@ -104,6 +104,42 @@ impl FileSource {
         })
     }
 
+    /// How many frames of a grid a file's pictures last for, by their packets: nothing is decoded.
+    ///
+    /// # Errors
+    /// When it cannot be opened or read, or has no picture.
+    pub fn frames(path: &str, grid: Grid) -> Result<u64, IngestError> {
+        let open = |error: Ffmpeg| IngestError::Open {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        };
+        let no_video = || IngestError::NoVideo {
+            path: path.to_owned(),
+        };
+        let mut input = format::input(Path::new(path)).map_err(open)?;
+        let stream = input.streams().best(media::Type::Video).ok_or_else(no_video)?;
+        let (index, base) = (stream.index(), stream.time_base());
+        let nominal = nominal(&stream);
+        let (mut start, mut end) = (i64::MAX, i64::MIN);
+        let mut packet = Packet::empty();
+        // An error in the middle ends the file there, as it does when it is played.
+        while packet.read(&mut input).is_ok() {
+            let time = packet.pts().or_else(|| packet.dts());
+            if let Some(time) = time.filter(|_| packet.stream() == index) {
+                let time = nanos(time, base);
+                let length = nanos(packet.duration(), base);
+                start = start.min(time);
+                end = end.max(time + if length > 0 { length } else { nominal });
+            }
+        }
+        let length = u64::try_from(end.saturating_sub(start)).unwrap_or(0);
+        if length == 0 {
+            return Err(no_video());
+        }
+        let frames = u128::from(length) * u128::from(grid.fps()) + 500_000_000;
+        Ok((frames / 1_000_000_000) as u64)
+    }
+
     /// Reads and decodes one packet; at the end of the file, starts the next pass.
     fn step(&mut self) -> Result<(), IngestError> {
         let mut packet = Packet::empty();
@@ -267,12 +303,7 @@ impl VideoTrack {
         if decoder.width() == 0 || decoder.height() == 0 {
             return Ok(None);
         }
-        let rate = stream.avg_frame_rate();
-        let nominal = if rate.numerator() > 0 {
-            1_000_000_000 * i64::from(rate.denominator()) / i64::from(rate.numerator())
-        } else {
-            40_000_000
-        };
+        let nominal = nominal(stream);
         let aspect = decoder.aspect_ratio();
         let width = match (aspect.numerator(), aspect.denominator()) {
             (num, den) if num > 0 && den > 0 => {
@@ -472,6 +503,16 @@ fn planar(frame: &frame::Video, size: Size) -> Picture {
         }
     }
     picture
+}
+
+/// Length of a picture in nanoseconds, by the container.
+fn nominal(stream: &Stream<'_>) -> i64 {
+    let rate = stream.avg_frame_rate();
+    if rate.numerator() > 0 {
+        1_000_000_000 * i64::from(rate.denominator()) / i64::from(rate.numerator())
+    } else {
+        40_000_000
+    }
 }
 
 fn nanos(pts: i64, base: Rational) -> i64 {

@@ -1,14 +1,18 @@
 //! Where pictures and sound come from: a file, or the generator.
 
+mod card;
 #[cfg(feature = "ffmpeg")]
 mod file;
+mod once;
 mod test_source;
 mod tone;
 
 use std::sync::Arc;
 
+pub use card::CardSource;
 #[cfg(feature = "ffmpeg")]
 pub use file::FileSource;
+pub use once::Once;
 pub use test_source::TestSource;
 pub use tone::{Sound, fill as fill_sound};
 

@@ -1,6 +1,7 @@
 //! Pictures: planar 4:2:0, the burned-in clock, and the generated test picture. Integer arithmetic on plain memory.
 
 pub mod burn;
+pub mod card;
 pub mod font;
 pub mod test_picture;
 
