@@ -92,12 +92,9 @@ pub struct Airing {
 
 impl Mode {
     /// Whether it is the one that documents need not name.
-    #[cfg_attr(
-        target_pointer_width = "64",
-        expect(
-            clippy::trivially_copy_pass_by_ref,
-            reason = "serde passes what it serialises so"
-        )
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde passes what it serialises so"
     )]
     const fn is_replace(&self) -> bool {
         matches!(self, Self::Replace)

@@ -38,6 +38,7 @@ pub(super) enum Tag {
     MediaSequence,
     Part,
     PartInf,
+    PlaylistType,
     PreloadHint,
     ProgramDateTime,
     RenditionReport,
@@ -67,6 +68,7 @@ impl Tag {
             b"EXT-X-VERSION" => Self::Version,
             b"EXT-X-SERVER-CONTROL" => Self::ServerControl,
             b"EXT-X-PART-INF" => Self::PartInf,
+            b"EXT-X-PLAYLIST-TYPE" => Self::PlaylistType,
             b"EXT-X-PRELOAD-HINT" => Self::PreloadHint,
             b"EXT-X-RENDITION-REPORT" => Self::RenditionReport,
             b"EXT-X-SKIP" => Self::Skip,
@@ -74,7 +76,6 @@ impl Tag {
             | b"EXT-X-ALLOW-CACHE"
             | b"EXT-X-I-FRAMES-ONLY"
             | b"EXT-X-INDEPENDENT-SEGMENTS"
-            | b"EXT-X-PLAYLIST-TYPE"
             | b"EXT-X-START" => Self::Global,
             b"EXT-X-CUE"
             | b"EXT-X-CUE-OUT"
@@ -102,6 +103,7 @@ impl Tag {
                 | Self::Log
                 | Self::MediaSequence
                 | Self::PartInf
+                | Self::PlaylistType
                 | Self::PreloadHint
                 | Self::RenditionReport
                 | Self::ServerControl

@@ -19,6 +19,8 @@ pub(super) struct Plan<'s> {
     pub(super) spans: &'s [Span<'s>],
     /// What is added to the numbers of source segments before all breaks.
     pub(super) before: Sums,
+    /// Whether the segment that comes in parts has to wait until it is whole.
+    pub(super) holds: bool,
 }
 
 /// A run of whole segments.
@@ -49,7 +51,7 @@ pub(super) enum Tail<'s> {
 }
 
 impl<'s> Plan<'s> {
-    pub(super) fn new(window: &Window<'_>, spans: &'s [Span<'s>], before: Sums) -> Self {
+    pub(super) fn new(window: &Window<'_>, spans: &'s [Span<'s>], before: Sums, holds: bool) -> Self {
         let count = window.segments.len();
         let clamp = |index: i64| usize::try_from(index.max(0)).map_or(count, |index| index.min(count));
         let mut pieces = Vec::with_capacity(3 * spans.len() + 1);
@@ -103,7 +105,16 @@ impl<'s> Plan<'s> {
             discontinuity,
             spans,
             before,
+            holds,
         }
+    }
+
+    /// How much later a source segment is than in the source, by what is inserted before it.
+    pub(super) fn later(&self, segment: usize) -> Micros {
+        let segment = i64::try_from(segment).unwrap_or(i64::MAX);
+        let before = |span: &&Span<'_>| span.back.is_some_and(|back| back <= segment);
+        let before = self.spans.iter().take_while(before).last();
+        before.map_or(Micros::ZERO, |span| span.later)
     }
 
     /// How many of the first segments a delta update leaves out: those that end further than `until` before the end of
@@ -142,6 +153,11 @@ impl<'s> Plan<'s> {
 /// The places of a break that are whole segments of the playlist: out, and not gone from the window's begin. As in the
 /// source, a segment goes when all of it lies before the first one.
 fn listed(span: &Span<'_>, window: &Window<'_>) -> Range<usize> {
+    if span.airing.is_inserted() {
+        // It goes with the segment before which it is.
+        let count = span.places.len();
+        return if span.out < 0 { count..count } else { 0..count };
+    }
     let begin = window.start().plus(span.tolerance());
     let gone = span
         .places

@@ -6,7 +6,7 @@ use core::ops::Range;
 use selvedge_breaks::{Micros, UnixMicros};
 
 use super::line::{Clock, Line, Tag, attribute, number, seconds};
-use crate::timeline::{DiscontinuitySequence, MediaSequence, Segment, Window};
+use crate::timeline::{DiscontinuitySequence, Extent, MediaSequence, Segment, Window};
 
 /// What was found in a media playlist.
 #[derive(Debug, Default)]
@@ -22,6 +22,9 @@ pub(super) struct Source<'a> {
     pub(super) media: MediaSequence,
     /// Before the first segment's own discontinuities.
     pub(super) discontinuity: DiscontinuitySequence,
+    pub(super) extent: Extent,
+    /// Whether dates say when anything in it plays; else segments count from 0.
+    pub(super) is_dated: bool,
     /// Target duration in seconds.
     pub(super) target: i64,
     /// `PART-TARGET`, of a playlist that goes on and has parts.
@@ -50,8 +53,6 @@ pub(super) enum Unfit {
     NoMedia,
     /// It is a delta update, of which the greater part is elsewhere.
     Delta,
-    /// No date says when anything in it plays.
-    Undated,
 }
 
 /// Where a byte range without an offset would go on.
@@ -82,7 +83,6 @@ impl<'a> Source<'a> {
         self.segments.reserve(bytes.len() / 80);
         self.ends.reserve(bytes.len() / 80);
         let mut at = if bytes.starts_with(BOM) { BOM.len() } else { 0 };
-        let mut dated = false;
         let mut dates = Clock::default();
         let mut clock = UnixMicros(0);
         let mut duration = Micros::ZERO;
@@ -115,10 +115,10 @@ impl<'a> Source<'a> {
                 Tag::Inf => duration = seconds(value).unwrap_or_default(),
                 Tag::ProgramDateTime => {
                     if let Some(date) = dates.read(value) {
-                        if !dated {
+                        if !self.is_dated {
                             self.date_back(date.since(clock));
                         }
-                        dated = true;
+                        self.is_dated = true;
                         clock = date;
                     }
                 }
@@ -141,7 +141,11 @@ impl<'a> Source<'a> {
                     list.push(Scoped { segment, line });
                 }
                 Tag::Skip => return Err(Unfit::Delta),
-                Tag::Endlist => self.part_target = None,
+                Tag::Endlist => {
+                    self.part_target = None;
+                    self.extent = Extent::Whole;
+                }
+                Tag::PlaylistType if self.extent == Extent::Slides => self.extent = Extent::Grows,
                 Tag::Log => self.left_out.push(line),
                 Tag::Cue if strips => self.left_out.push(line),
                 Tag::Daterange if strips && is_splice(self.str_of(&line)) => self.left_out.push(line),
@@ -161,7 +165,7 @@ impl<'a> Source<'a> {
             }
         }
         self.next.start = clock;
-        if dated { Ok(()) } else { Err(Unfit::Undated) }
+        Ok(())
     }
 
     /// The playlist's own lines end where the first segment's begin.
@@ -235,6 +239,7 @@ impl<'a> Source<'a> {
             discontinuity: self.discontinuity,
             segments: &self.segments,
             next: self.next,
+            extent: self.extent,
         }
     }
 
@@ -339,7 +344,6 @@ mod tests {
     #[test]
     fn what_cannot_be_stitched_is_told_apart() {
         let read = |text| Source::read(text, true).map(|_| ()).unwrap_err();
-        assert_eq!(read("#EXTM3U\n#EXTINF:2,\na\n"), Unfit::Undated);
         assert_eq!(
             read("#EXTM3U\n#EXT-X-SKIP:SKIPPED-SEGMENTS=3\n#EXTINF:2,\na\n"),
             Unfit::Delta
@@ -348,6 +352,14 @@ mod tests {
             read("#EXTM3U\n#EXT-X-PROGRAM-DATE-TIME:1970-01-01T00:01:00Z\n"),
             Unfit::NoMedia
         );
+    }
+
+    #[test]
+    fn without_dates_segments_count_from_the_begin() {
+        let source = Source::read("#EXTM3U\n#EXTINF:2,\na\n#EXTINF:2,\nb\n#EXT-X-ENDLIST\n", true).unwrap();
+        assert!(!source.is_dated);
+        assert_eq!(source.segments[1].start, UnixMicros(2_000_000));
+        assert_eq!(source.extent, Extent::Whole);
     }
 
     #[test]

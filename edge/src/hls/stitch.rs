@@ -5,7 +5,7 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use selvedge_breaks::{Decision, Micros, Slice, Sums, UnixMicros};
+use selvedge_breaks::{Airing, Decision, Micros, Slice, Sums, UnixMicros};
 
 use super::{
     plan::{Piece, Plan, Tail},
@@ -45,6 +45,13 @@ impl Stitching<'_> {
     }
 
     fn changes(&self, source: &Source<'_>) -> bool {
+        let mut breaks = self.slice.breaks.iter();
+        // Where a playlist has no dates, nobody can say where in it a break lies, but for one that counts from its begin.
+        let is_placed = source.is_dated || (!self.slice.breaks.is_empty() && breaks.all(Airing::is_inserted));
+        is_placed && self.does_change(source)
+    }
+
+    fn does_change(&self, source: &Source<'_>) -> bool {
         !self.is_plain() || self.skips || !source.left_out.is_empty()
     }
 }
@@ -68,7 +75,7 @@ pub enum Cues {
 pub fn stitch<'d>(playlist: &'d str, stitching: &Stitching<'_>, reroot: Option<&Reroot<'_>>) -> Cow<'d, str> {
     match Source::read(playlist, stitching.cues == Cues::Stripped) {
         Ok(source) if stitching.changes(&source) => Cow::Owned(write(&source, stitching, reroot)),
-        Ok(_) | Err(Unfit::NoMedia | Unfit::Delta | Unfit::Undated) => pass(playlist, reroot),
+        Ok(_) | Err(Unfit::NoMedia | Unfit::Delta) => pass(playlist, reroot),
     }
 }
 
@@ -87,7 +94,8 @@ fn write<'a>(source: &'a Source<'a>, stitching: &Stitching<'a>, reroot: Option<&
         rendition: stitching.rendition,
         target: source.target,
     };
-    let plan = Plan::new(&window, &spans, stitching.slice.before);
+    let holds = window.awaits_insertion(stitching.slice, Micros::from_seconds(source.target));
+    let plan = Plan::new(&window, &spans, stitching.slice.before, holds);
     let mut writer = Writer::new(source, &plan, pods, stitching, reroot);
     writer.head();
     for piece in &plan.pieces {

@@ -1,6 +1,7 @@
 //! The writer of a stitched playlist: what each piece of its plan says, line by line.
 
 mod ads;
+mod dates;
 mod programme;
 
 use core::{fmt::Write as _, ops::Range};
@@ -36,6 +37,10 @@ pub(super) struct Writer<'a> {
     explicit_iv: bool,
     /// Whether the last `EXT-X-KEY` written says that what follows is encrypted.
     keyed: bool,
+    /// Whether breaks are inserted into a playlist that has dates.
+    redates: bool,
+    /// How much later the programme is than in its source, where it is written.
+    later: Micros,
     /// Segments that a delta update leaves out, and how many of them are still to come.
     skipped: usize,
     skips: usize,
@@ -65,7 +70,10 @@ impl<'a> Writer<'a> {
             source,
             plan,
             pods,
-            tells_ads: stitching.tells_ads,
+            // A range of dates needs dates.
+            tells_ads: stitching.tells_ads && source.is_dated,
+            redates: source.is_dated && plan.spans.iter().any(|span| span.later > Micros::ZERO),
+            later: Micros::ZERO,
             reroot,
             path: stitching.path,
             edge: window.edge(),
@@ -98,9 +106,7 @@ impl<'a> Writer<'a> {
                 _ => self.line(range, line),
             }
         }
-        if !self.out.ends_with('\n') {
-            self.out.push('\n');
-        }
+        self.end_line();
         // Where a source says nothing, it means 0.
         if !has_media && media > 0 {
             let _ = writeln!(self.out, "#EXT-X-MEDIA-SEQUENCE:{media}");
@@ -130,6 +136,8 @@ impl<'a> Writer<'a> {
                 let report = self.report(line);
                 self.moved(&report);
             }
+            Line::Tag(Tag::ProgramDateTime, value) if self.later > Micros::ZERO => self.date(line, value),
+            Line::Tag(Tag::Daterange, _) if self.redates => self.daterange(line),
             _ => self.moved(line),
         }
     }
@@ -158,10 +166,11 @@ impl<'a> Writer<'a> {
 
     /// Lines of the programme between two breaks: copied at once, but for those that are left out.
     fn copy(&mut self, range: Range<usize>) {
-        if self.reroot.is_some() {
+        if self.reroot.is_some() || self.redates {
             for (range, line) in lines(self.source.text, range) {
                 self.line(range, line);
             }
+            self.end_line();
             return;
         }
         let left_out = &self.source.left_out;
@@ -178,6 +187,10 @@ impl<'a> Writer<'a> {
         }
         self.out
             .push_str(self.source.text.get(at..range.end).unwrap_or_default());
+        self.end_line();
+    }
+
+    fn end_line(&mut self) {
         if !self.out.ends_with('\n') {
             self.out.push('\n');
         }

@@ -15,6 +15,13 @@
 //! So a break that ends early needs no memory of what was promised: what lies behind its end was never out. Both
 //! comparisons allow for the tolerance of the break.
 //!
+//! # Insertion
+//!
+//! A break of an asset is inserted: nothing is hidden, all its segments are out, and the programme goes on behind it
+//! with the segment before which it was left. That is the one whose begin is nearest to the break's moment, so that all
+//! renditions of an asset are cut alike. The programme behind it is dated later by as much as was inserted: a date names
+//! one place of a playlist, and no other.
+//!
 //! # Numbers
 //!
 //! The number of slots and of their segments belongs to the break, whatever fills them. So a source segment behind a
@@ -31,4 +38,4 @@ mod resolve;
 pub(crate) use fill::{Filling, Pods, decision_for, media};
 pub(crate) use holes::{Hole, holes};
 pub use number::{DiscontinuitySequence, MediaSequence};
-pub(crate) use resolve::{Out, Segment, Span, Window, resolve};
+pub(crate) use resolve::{Extent, Out, Segment, Span, Window, resolve};

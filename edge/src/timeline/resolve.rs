@@ -1,6 +1,6 @@
 //! Resolving and numbering: where in a source's window each break lies, and which numbers follow.
 
-use selvedge_breaks::{Airing, Micros, Place, Slice, Sums, UnixMicros, decision};
+use selvedge_breaks::{Airing, Micros, Mode, Place, Slice, Sums, UnixMicros, decision};
 
 use super::{DiscontinuitySequence, MediaSequence};
 
@@ -14,6 +14,18 @@ pub(crate) struct Segment {
     pub(crate) parts: u32,
 }
 
+/// What becomes of what a source lists.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum Extent {
+    /// Segments come and go: a live channel.
+    #[default]
+    Slides,
+    /// Segments come and stay (`EXT-X-PLAYLIST-TYPE`, RFC 8216bis §4.4.3.5).
+    Grows,
+    /// No more segments come: an asset (`EXT-X-ENDLIST`).
+    Whole,
+}
+
 /// What a source lists.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Window<'a> {
@@ -24,6 +36,7 @@ pub(crate) struct Window<'a> {
     pub(crate) segments: &'a [Segment],
     /// The segment behind the last one, as far as it is listed in parts.
     pub(crate) next: Segment,
+    pub(crate) extent: Extent,
 }
 
 /// A break in a window. Source segments are counted from the window's first, which is 0.
@@ -42,6 +55,12 @@ pub(crate) struct Span<'b> {
     discontinuity: DiscontinuitySequence,
     /// What is added to the numbers of source segments behind the break.
     pub(crate) after: Sums,
+    /// The source's date at which the programme is left.
+    pub(crate) at: UnixMicros,
+    /// The playlist's date at which it begins.
+    pub(crate) begin: UnixMicros,
+    /// How much later the programme behind it is than in the source: what it and those before it have inserted.
+    pub(crate) later: Micros,
 }
 
 /// How much of a segment is out.
@@ -60,12 +79,12 @@ impl Span<'_> {
         (self.media.plus(signed(index)), self.discontinuity.plus(slot))
     }
 
-    /// Wall time at which the segment at a place begins.
+    /// The playlist's date at which the segment at a place begins.
     pub(crate) fn start(&self, place: &Place) -> UnixMicros {
-        self.airing.out.plus(place.start)
+        self.begin.plus(place.start)
     }
 
-    /// Wall time at which the segment at a place ends.
+    /// The source's date at which the segment at a place ends that takes the place of some.
     pub(crate) fn end(&self, place: &Place) -> UnixMicros {
         self.airing.out.plus(place.end)
     }
@@ -77,10 +96,10 @@ impl Span<'_> {
     /// How much shows of the segment at a place, where the source has reached `edge`.
     pub(crate) fn out_at(&self, place: &Place, segment: Option<&decision::Segment>, edge: UnixMicros) -> Out {
         let edge = edge.plus(self.tolerance());
-        if edge >= self.end(place) {
+        if self.airing.is_inserted() || edge >= self.end(place) {
             return Out::Whole;
         }
-        let start = self.start(place);
+        let start = self.airing.out.plus(place.start);
         let parts = segment.map_or(0, |segment| {
             let ends = segment.placed().map(|part| start.plus(part.end));
             ends.take_while(|end| edge >= *end).count()
@@ -128,6 +147,33 @@ impl Window<'_> {
         is_listed.then(|| signed(index))
     }
 
+    /// The segment before which a break is inserted that is to be at a moment: the one that begins nearest to it, the
+    /// earlier of two; behind the last for what is nearest to the end. `None` while a nearer one may come.
+    fn nearest(&self, at: UnixMicros) -> Option<i64> {
+        let behind = self.segments.partition_point(|segment| segment.start <= at);
+        let Some((before, segment)) = behind.checked_sub(1).zip(self.segments.get(..behind)?.last()) else {
+            return Some(0);
+        };
+        let end = self.segments.get(behind).unwrap_or(&self.next).start;
+        if at > end && self.extent != Extent::Whole {
+            return None;
+        }
+        let is_later = at.since(segment.start) > end.since(at);
+        Some(signed(before).saturating_add(i64::from(is_later)))
+    }
+
+    /// Whether a break may yet be inserted before the segment that comes in parts: how long that is, and so to which of
+    /// its ends the break is nearer, nobody knows before it is whole.
+    pub(crate) fn awaits_insertion(&self, slice: &Slice, target: Micros) -> bool {
+        let mut breaks = slice.breaks.iter();
+        self.extent == Extent::Grows
+            && breaks.any(|airing| {
+                let ahead = airing.out.since(self.next.start);
+                let is_unplaced = airing.is_inserted() && !airing.is_void() && airing.anchor.is_none();
+                is_unplaced && ahead > Micros::ZERO && ahead <= target
+            })
+    }
+
     /// The discontinuity sequence number of a segment, or of the nearest that is listed.
     fn discontinuity_at(&self, index: i64) -> DiscontinuitySequence {
         if index < 0 {
@@ -140,11 +186,14 @@ impl Window<'_> {
 /// Finds the breaks of a window.
 ///
 /// A break that begins before the one before it has ended is void: the viewers are in that one. So is one that nothing
-/// can be shown in.
+/// can be shown in, and one that would be inserted into a live channel, which would be behind live from then on.
 pub(crate) fn resolve<'b>(slice: &'b Slice, window: &Window<'_>) -> Vec<Span<'b>> {
     let mut spans: Vec<Span<'b>> = Vec::with_capacity(slice.breaks.len());
     let mut shift = slice.before;
-    for airing in slice.breaks.iter().filter(|airing| !airing.is_void()) {
+    let mut later = Micros::ZERO;
+    let is_live = window.extent == Extent::Slides;
+    let aired = slice.breaks.iter().filter(|airing| !airing.is_void());
+    for airing in aired.filter(|airing| !(is_live && airing.is_inserted())) {
         let places = held(airing, window.edge());
         let Some(last) = places.last() else {
             continue;
@@ -153,7 +202,10 @@ pub(crate) fn resolve<'b>(slice: &'b Slice, window: &Window<'_>) -> Vec<Span<'b>
         let anchored = airing
             .anchor
             .map(|anchor| MediaSequence(anchor.msn_out).since(window.media));
-        let found = anchored.or_else(|| window.find(airing.out, tolerance));
+        let found = anchored.or_else(|| match airing.mode {
+            Mode::Replace => window.find(airing.out, tolerance),
+            Mode::Insert => window.nearest(airing.out),
+        });
         let Some(out) = found.filter(|out| *out <= window.len()) else {
             // The source has not come to it, nor to any after it.
             break;
@@ -171,7 +223,7 @@ pub(crate) fn resolve<'b>(slice: &'b Slice, window: &Window<'_>) -> Vec<Span<'b>
             }
             _ => precedes(airing, out, window).plus(shift.dsn),
         };
-        let is_out = airing.out.plus(last.end) <= window.edge().plus(tolerance);
+        let is_out = airing.is_inserted() || airing.out.plus(last.end) <= window.edge().plus(tolerance);
         let back = rejoined(airing, out, window).filter(|_| is_out);
         let after = back.map_or(shift, |(back, source)| Sums {
             msn: shift
@@ -181,6 +233,12 @@ pub(crate) fn resolve<'b>(slice: &'b Slice, window: &Window<'_>) -> Vec<Span<'b>
             dsn: discontinuity.plus(signed(last.slot)).plus(2).since(source),
         });
         let media = window.media.plus(out).plus(shift.msn);
+        let boundary = window.get(out).filter(|_| airing.is_inserted());
+        let at = boundary.map_or(airing.out, |segment| segment.start);
+        let begin = at.plus(later);
+        if airing.is_inserted() {
+            later = later.plus(last.end);
+        }
         spans.push(Span {
             airing,
             out,
@@ -189,6 +247,9 @@ pub(crate) fn resolve<'b>(slice: &'b Slice, window: &Window<'_>) -> Vec<Span<'b>
             media,
             discontinuity,
             after,
+            at,
+            begin,
+            later,
         });
         if back.is_none() {
             // Nothing behind it is in sight.
@@ -227,6 +288,7 @@ fn precedes(airing: &Airing, out: i64, window: &Window<'_>) -> DiscontinuitySequ
 fn rejoined(airing: &Airing, out: i64, window: &Window<'_>) -> Option<(i64, DiscontinuitySequence)> {
     let anchored = airing.anchor.and_then(|anchor| anchor.back);
     let index = match anchored {
+        _ if airing.is_inserted() => out,
         Some(back) => MediaSequence(back.msn_in).since(window.media),
         None => window.find(airing.rejoin()?, airing.structure.tolerance)?,
     };

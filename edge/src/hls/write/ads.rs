@@ -36,8 +36,9 @@ impl Writer<'_> {
             // The first of a playlist says what the one before it would have said.
             let is_alone = is_first && self.skipped == 0 && place.segment > 0;
             self.seam(span, place, filling.as_ref(), is_alone);
-            let is_recent =
-                self.edge.since(span.end(place)).0 < 3 * self.source.target.saturating_mul(1_000_000);
+            // Who comes to an insertion does not wait for its parts.
+            let is_recent = !span.airing.is_inserted()
+                && self.edge.since(span.end(place)).0 < 3 * self.source.target.saturating_mul(1_000_000);
             if is_recent {
                 self.parts(filling.as_ref(), usize::MAX);
             }
@@ -68,7 +69,9 @@ impl Writer<'_> {
                 self.out.push_str("\"\n");
             }
         }
-        let _ = writeln!(self.out, "#EXT-X-PROGRAM-DATE-TIME:{}", span.start(place));
+        if self.source.is_dated {
+            let _ = writeln!(self.out, "#EXT-X-PROGRAM-DATE-TIME:{}", span.start(place));
+        }
     }
 
     /// The first parts of a segment of a break, as ranges of its bytes.
@@ -143,7 +146,7 @@ impl Writer<'_> {
             self.out,
             "#EXT-X-DATERANGE:ID=\"{}\",CLASS=\"{BREAK_CLASS}\",START-DATE=\"{}\",PLANNED-DURATION={}",
             airing.id,
-            airing.out,
+            span.begin,
             Seconds(airing.planned)
         );
         if let Some(length) = airing.length() {

@@ -16,6 +16,7 @@ impl Writer<'_> {
     /// Source segments, as they are; the first of them as the return from a break.
     pub(in crate::hls) fn programme(&mut self, mut range: Range<usize>, mut back: Option<&Span<'_>>) {
         let last = range.end.saturating_sub(1);
+        self.later = self.plan.later(range.start);
         while self.skips > 0 && !range.is_empty() {
             self.skips -= 1;
             self.lasting(range.start);
@@ -51,6 +52,17 @@ impl Writer<'_> {
         }
     }
 
+    /// Those lines behind the last segment that speak of nothing that is held back.
+    fn unlisted(&mut self, next: usize) {
+        for (range, line) in lines(self.source.text, self.source.lines_of(next)) {
+            match Line::of(line.as_bytes()) {
+                Line::Tag(Tag::PreloadHint | Tag::RenditionReport, _) => {}
+                Line::Tag(tag, _) if tag.stays() => self.line(range, line),
+                _ => {}
+            }
+        }
+    }
+
     /// A source segment with which the programme returns.
     fn returning(&mut self, segment: usize, span: &Span<'_>) {
         self.out.push_str("#EXT-X-DISCONTINUITY\n");
@@ -65,8 +77,11 @@ impl Writer<'_> {
         let own = self.source.lines_of(segment);
         let is_dated = lines(self.source.text, own.clone())
             .any(|(_, line)| matches!(Line::of(line.as_bytes()), Line::Tag(Tag::ProgramDateTime, _)));
-        if !is_dated && let Some(source) = self.source_segment(segment) {
-            let date = return_date(span, source.start);
+        if !is_dated
+            && self.source.is_dated
+            && let Some(source) = self.source_segment(segment)
+        {
+            let date = return_date(span, source.start).plus(self.later);
             let _ = writeln!(self.out, "#EXT-X-PROGRAM-DATE-TIME:{date}");
         }
         for (range, line) in lines(self.source.text, own) {
@@ -118,6 +133,11 @@ impl Writer<'_> {
     /// What the source ends with: the segment that comes in, hints and reports.
     pub(in crate::hls) fn tail(&mut self, back: Option<&Span<'_>>) {
         let next = self.source.segments.len();
+        self.later = self.plan.later(next);
+        if self.plan.holds {
+            self.unlisted(next);
+            return;
+        }
         let has_parts = self.source.next.parts > 0;
         if let Some(span) = back.filter(|_| has_parts) {
             self.returning(next, span);

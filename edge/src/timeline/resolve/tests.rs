@@ -25,6 +25,7 @@ fn window(segments: &[Segment]) -> Window<'_> {
             start: last.start.plus(last.duration),
             ..Segment::default()
         },
+        extent: Extent::Slides,
     }
 }
 
