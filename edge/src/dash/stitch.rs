@@ -56,9 +56,7 @@ fn stitched(source: &Source<'_>, stitching: &Stitching<'_>) -> Option<String> {
 /// The document without the slice of the log.
 fn without_log(source: &Source<'_>, stitching: &Stitching<'_>) -> String {
     let mut writer = Writer::new(source, stitching, 0);
-    writer.head();
-    let from = source.periods.first().map_or(0, |period| period.element.start);
-    writer.out.push_str(source.text.get(from..).unwrap_or_default());
+    writer.around(0..source.text.len());
     writer.out
 }
 
@@ -91,13 +89,21 @@ pub(crate) fn slice_of(mpd: &str) -> Option<Slice> {
     let mut cursor = Cursor::new(mpd);
     let root = cursor.next().ok()??;
     let mut properties = Vec::new();
+    let mut is_behind = false;
     while let Ok(Some(child)) = cursor.child(&root) {
+        // They stand behind the Periods by the order of the schema, where few tags are left; some write them before.
+        if child.name == "Period" && !is_behind {
+            is_behind = true;
+            if let Some(last) = memmem::rfind(mpd.as_bytes(), b"Period>") {
+                cursor.at = cursor.at.max(last + b"Period>".len());
+                continue;
+            }
+        }
         let property = child.attribute("schemeIdUri").zip(child.attribute("value"));
         if let Some((scheme, value)) = property.filter(|_| child.name == "SupplementalProperty") {
             properties.push((scheme, resolved(value)));
         }
-        // They stand before the first Period.
-        if child.name == "Period" || cursor.skip(&child).is_err() {
+        if cursor.skip(&child).is_err() {
             break;
         }
     }

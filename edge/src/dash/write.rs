@@ -1,6 +1,6 @@
 //! The writer of a stitched MPD: Periods of the source with what breaks change in them, around slices of its text.
 
-use core::fmt::Write as _;
+use core::{fmt::Write as _, ops::Range};
 use std::{borrow::Cow, sync::Arc};
 
 use selvedge_breaks::{Decision, Micros};
@@ -64,8 +64,8 @@ impl<'a> Writer<'a> {
 
     /// The document; `None` where it would have no Period.
     pub(super) fn write(mut self, items: &[Item<'_>]) -> Option<String> {
-        let text = self.source.text;
-        self.head();
+        let first = self.source.periods.first()?;
+        self.around(0..first.element.start);
         let mut is_empty = true;
         // The Period of the source before which all has been copied.
         let mut copied = 0;
@@ -91,25 +91,18 @@ impl<'a> Writer<'a> {
             copied = source.map_or(copied, |period| period + 1);
         }
         let last = self.source.periods.last()?;
-        self.out.push_str(text.get(last.element.end..)?);
+        self.around(last.element.end..self.source.text.len());
         (!is_empty).then_some(self.out)
     }
 
-    /// All before the first Period, without what no player gets.
-    pub(super) fn head(&mut self) {
-        let Some(first) = self.source.periods.first() else {
-            return;
-        };
+    /// A range of the document around Periods, without what no player gets.
+    pub(super) fn around(&mut self, range: Range<usize>) {
         let mut edits = Edits::default();
-        for range in self
-            .source
-            .left_out
-            .iter()
-            .filter(|range| range.start < first.element.start)
-        {
-            edits.remove(with_indent(self.source.text, range));
+        let left_out = self.source.left_out.iter();
+        for out in left_out.filter(|out| range.contains(&out.start)) {
+            edits.remove(with_indent(self.source.text, out));
         }
-        edits.copy(self.source.text, 0..first.element.start, &mut self.out);
+        edits.copy(self.source.text, range, &mut self.out);
     }
 
     /// What stands between a Period of the source and the one before it.

@@ -247,6 +247,32 @@ fn every_scenario_gives_the_periods_that_are_due() {
 }
 
 #[test]
+fn the_slice_is_found_and_left_out_before_the_periods_and_behind_them() {
+    let slice = concat!(
+        "  <SupplementalProperty schemeIdUri=\"urn:selvedge:log:1\" value=\"VERSION=1,MSN-SHIFT=0,DSN-SHIFT=3\"/>\n",
+        "  <SupplementalProperty schemeIdUri=\"urn:selvedge:break:1\" value=\"ID=&quot;news-0-x&quot;,OUT=9000000,",
+        "PLANNED=2000000,REVISION=1,EFFECTIVE-FROM=0,SLOTS=&quot;1x2000000&quot;,AFTER=RESUME,TOLERANCE=20000\"/>\n",
+    );
+    let period = "  <Period id=\"0\" start=\"PT0S\"><BaseURL>a/</BaseURL></Period>\n";
+    for (before, behind) in [(slice, ""), ("", slice)] {
+        let mpd = format!(
+            "<MPD availabilityStartTime=\"1970-01-01T00:00:00Z\">\n{before}{period}{behind}  <UTCTiming/>\n</MPD>"
+        );
+        let found = slice_of(&mpd).unwrap();
+        assert_eq!(found.before.dsn, 3);
+        assert_eq!(found.breaks.len(), 1);
+        let stitching = Stitching {
+            slice: &found,
+            decisions: &[],
+            path: None,
+        };
+        let plain =
+            format!("<MPD availabilityStartTime=\"1970-01-01T00:00:00Z\">\n{period}  <UTCTiming/>\n</MPD>");
+        assert_eq!(stitch(&mpd, &stitching), plain);
+    }
+}
+
+#[test]
 fn every_public_mpd_passes_byte_for_byte_where_no_break_applies() {
     let Some(folder) = vectors() else { return };
     let (mut written, mut left_out) = (0, 0);
