@@ -38,6 +38,7 @@ impl<'d> Source<'d> {
         let root = root.ok_or(Unfit::Malformed)?;
         let mut source = Self {
             text,
+            root,
             begin: root
                 .attribute("availabilityStartTime")
                 .and_then(date_time)

@@ -10,6 +10,7 @@ use super::{runs::Run, time::Timescale, xml::Tag};
 #[derive(Debug)]
 pub(super) struct Source<'d> {
     pub(super) text: &'d str,
+    pub(super) root: Tag<'d>,
     /// The moment that its timeline counts from.
     pub(super) begin: UnixMicros,
     pub(super) published: Option<UnixMicros>,
@@ -181,6 +182,17 @@ impl Source<'_> {
     /// The moment of the MPD's timeline at which something is.
     pub(super) fn moment(&self, at: UnixMicros) -> Micros {
         at.since(self.begin)
+    }
+
+    /// How long after a segment has begun its first piece is there; `None` where segments come whole.
+    pub(super) fn step(&self) -> Option<Micros> {
+        let templates = self.periods.last()?.pacing();
+        let steps = templates.filter_map(|template| {
+            let last = template.runs(self).last()?;
+            let length = template.timescale.length(i128::from(last.duration));
+            Some(length.less(Micros::read_seconds(template.early?)?))
+        });
+        steps.filter(|step| *step > Micros::ZERO).max()
     }
 
     /// How far it has come; `None` where nothing says so.

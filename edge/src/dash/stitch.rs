@@ -3,7 +3,7 @@
 use std::{borrow::Cow, sync::Arc};
 
 use memchr::memmem;
-use selvedge_breaks::{Decision, Slice, slice};
+use selvedge_breaks::{Airing, Decision, Micros, Slice, slice};
 
 use super::{
     plan::{Item, plan},
@@ -38,7 +38,11 @@ pub fn stitch<'d>(mpd: &'d str, stitching: &Stitching<'_>) -> Cow<'d, str> {
 }
 
 fn stitched(source: &Source<'_>, stitching: &Stitching<'_>) -> Option<String> {
-    let reach = source.reach()?;
+    let mut reach = source.reach()?;
+    let coming = coming(source, stitching.slice, reach);
+    if let (Reach::Listed { edge, .. }, Some(out)) = (&mut reach, coming) {
+        *edge = out;
+    }
     let edge = match reach {
         Reach::Listed { edge, .. } => Some(source.begin.plus(edge)),
         Reach::Clock { .. } => None,
@@ -50,7 +54,26 @@ fn stitched(source: &Source<'_>, stitching: &Stitching<'_>) -> Option<String> {
     }
     let items = plan(source, reach, &holes);
     let slots = items.iter().filter(|item| matches!(item, Item::Slot(_))).count();
-    Writer::new(source, stitching, slots).write(&items)
+    let mut writer = Writer::new(source, stitching, slots);
+    writer.look_again = coming.and_then(|_| source.step());
+    writer.write(&items)
+}
+
+/// When a break begins that the source lists a segment of and has not come to yet.
+///
+/// A source may list a segment ahead, which its own clock says is not there. Were a break's first Period in sight while
+/// the segment before it still comes in pieces, dash.js (5.2.1) would begin with it at once, and put what is left of
+/// the segment where the break is. So the Period shows when its first moment has come, and players are told to look
+/// again that soon.
+fn coming(source: &Source<'_>, slice: &Slice, reach: Reach) -> Option<Micros> {
+    let (Reach::Listed { edge, .. }, Some(published)) = (reach, source.published) else {
+        return None;
+    };
+    let published = source.moment(published);
+    let replaces = |airing: &&Airing| !airing.is_void() && !airing.is_inserted();
+    let begins = slice.breaks.iter().filter(replaces);
+    let mut begins = begins.map(|airing| source.moment(airing.out));
+    begins.find(|out| published < *out && *out < edge)
 }
 
 /// The document without the slice of the log.

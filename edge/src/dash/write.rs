@@ -28,6 +28,8 @@ pub(super) struct Writer<'a> {
     pub(super) prefix: &'a str,
     /// The longest segment of an ad that can be shown, in seconds.
     pub(super) target: i64,
+    /// How soon players are to look for what comes, where that is sooner than the source says.
+    pub(super) look_again: Option<Micros>,
 }
 
 impl<'a> Writer<'a> {
@@ -59,6 +61,7 @@ impl<'a> Writer<'a> {
             target: source
                 .longest
                 .map_or(i64::MAX, |longest| longest.0.saturating_add(999_999) / 1_000_000),
+            look_again: None,
         }
     }
 
@@ -101,6 +104,18 @@ impl<'a> Writer<'a> {
         let left_out = self.source.left_out.iter();
         for out in left_out.filter(|out| range.contains(&out.start)) {
             edits.remove(with_indent(self.source.text, out));
+        }
+        let root = &self.source.root;
+        if let Some(step) = self.look_again
+            && range.contains(&root.start)
+            && root.attribute("minimumUpdatePeriod").is_some()
+        {
+            edits.set(
+                self.source.text,
+                root,
+                "minimumUpdatePeriod",
+                Seconds(step).to_string(),
+            );
         }
         edits.copy(self.source.text, range, &mut self.out);
     }

@@ -5,7 +5,7 @@
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use selvedge_breaks::{
-    After, Airing, BreakId, Key, Micros, Mode, Slot, Structure,
+    After, BreakId, Key, Mode, Slot, Structure, UnixMicros,
     decision::{Ad, Media, Segment},
 };
 use serde_json::Value;
@@ -112,7 +112,7 @@ fn play(file: &str, scenario: &Value) {
     let snapshots = scenario["snapshots"].as_array().unwrap();
     let planned = &scenario["break"];
     let second = |value: &Value| Micros((value.as_f64().unwrap() * 1e6) as i64);
-    let begin = selvedge_breaks::UnixMicros::read("2026-01-01T00:00:00Z").unwrap();
+    let begin = UnixMicros::read("2026-01-01T00:00:00Z").unwrap();
     let out = begin.plus(second(&planned["start_mpd_s"]));
     let t_in = begin.plus(second(&planned["end_mpd_s"]));
     let id = BreakId::new("news", out, &Key::Insert(1));
@@ -270,6 +270,64 @@ fn the_slice_is_found_and_left_out_before_the_periods_and_behind_them() {
             format!("<MPD availabilityStartTime=\"1970-01-01T00:00:00Z\">\n{period}  <UTCTiming/>\n</MPD>");
         assert_eq!(stitch(&mpd, &stitching), plain);
     }
+}
+
+#[test]
+fn a_break_is_in_sight_when_it_begins_and_not_when_its_segment_is_announced() {
+    let mpd = |published: &str| {
+        format!(
+            concat!(
+                "<MPD availabilityStartTime=\"1970-01-01T00:00:00Z\" publishTime=\"1970-01-01T00:00:{}Z\" ",
+                "minimumUpdatePeriod=\"PT2S\"><Period id=\"0\" start=\"PT0S\"><AdaptationSet id=\"1\" ",
+                "contentType=\"video\"><Representation id=\"v\"><SegmentTemplate timescale=\"1\" ",
+                "availabilityTimeOffset=\"1.5\" media=\"$Time$.m4s\"><SegmentTimeline><S t=\"4\" d=\"2\" r=\"2\"/>",
+                "</SegmentTimeline></SegmentTemplate></Representation></AdaptationSet></Period></MPD>"
+            ),
+            published
+        )
+    };
+    let out = UnixMicros(8_000_000);
+    let length = Micros::from_seconds(2);
+    let airing = Airing {
+        id: BreakId::new("news", out, &Key::Insert(1)),
+        mode: Mode::Replace,
+        out,
+        planned: length,
+        t_in: Some(out.plus(length)),
+        revision: 1,
+        effective_from: UnixMicros(0),
+        structure: Structure {
+            slots: vec![Slot::cut(length, length).unwrap()],
+            after: After::Wait,
+            tolerance: Micros::from_millis(20),
+        },
+        anchor: None,
+    };
+    let decision = serde_json::json!({
+        "version": 1, "break": airing.id, "cohort": "all",
+        "ads": [{"creative": "a", "duration_us": 2_000_000, "renditions": {"v": {
+            "init": "/a/i.mp4", "segments": [[2_000_000, "/a/0.m4s"]]}}}]
+    });
+    let decision = Decision::read(decision.to_string().as_bytes()).unwrap();
+    let slice = Slice {
+        breaks: vec![airing],
+        ..Slice::default()
+    };
+    let stitching = Stitching {
+        slice: &slice,
+        decisions: &[Arc::new(decision)],
+        path: None,
+    };
+    let seen = |published| {
+        let mpd = mpd(published);
+        let stitched = stitch(&mpd, &stitching).into_owned();
+        let period = stitched.split_once("minimumUpdatePeriod=\"").unwrap().1;
+        let period = period.split_once('"').unwrap().0.to_owned();
+        let has_ads = stitched.contains("/a/$Number$.m4s");
+        (period, has_ads, stitched.contains("r=\"1\""))
+    };
+    assert_eq!(seen("06.2"), ("PT0.5S".to_owned(), false, true));
+    assert_eq!(seen("08.2"), ("PT2S".to_owned(), true, true));
 }
 
 #[test]
