@@ -99,6 +99,7 @@ fn write<'a>(source: &'a Source<'a>, stitching: &Stitching<'a>, reroot: Option<&
     let mut writer = Writer::new(source, &plan, pods, stitching, reroot);
     writer.head();
     for piece in &plan.pieces {
+        writer.end_line();
         match piece {
             Piece::Programme { range, back, .. } => writer.programme(range.clone(), *back),
             Piece::Replaced(range) => writer.replaced(range.clone()),
@@ -107,7 +108,10 @@ fn write<'a>(source: &'a Source<'a>, stitching: &Stitching<'a>, reroot: Option<&
     }
     match plan.tail {
         Tail::Programme { back, .. } => writer.tail(back),
-        Tail::Break(span) => writer.tail_in(span),
+        Tail::Break(span) => {
+            writer.end_line();
+            writer.tail_in(span);
+        }
     }
     writer.out
 }

@@ -170,7 +170,6 @@ impl<'a> Writer<'a> {
             for (range, line) in lines(self.source.text, range) {
                 self.line(range, line);
             }
-            self.end_line();
             return;
         }
         let left_out = &self.source.left_out;
@@ -187,10 +186,10 @@ impl<'a> Writer<'a> {
         }
         self.out
             .push_str(self.source.text.get(at..range.end).unwrap_or_default());
-        self.end_line();
     }
 
-    fn end_line(&mut self) {
+    /// Ends the line that a source left open: what comes next is a line of its own.
+    pub(super) fn end_line(&mut self) {
         if !self.out.ends_with('\n') {
             self.out.push('\n');
         }
