@@ -26,6 +26,7 @@
 pub mod clock;
 pub mod cmaf;
 pub mod config;
+pub mod control;
 #[cfg(feature = "ffmpeg")]
 pub mod creative;
 #[cfg(feature = "ffmpeg")]
@@ -37,6 +38,7 @@ pub mod ingest;
 pub mod pipeline;
 pub mod pixel;
 pub mod push;
+pub mod splice;
 pub mod stats;
 
 /// Prepares FFmpeg's libraries, once in a process and before anything else of them is used. Keeps their own messages off

@@ -2,6 +2,7 @@
 
 use std::{
     io::IsTerminal,
+    net::SocketAddr,
     path::PathBuf,
     process::ExitCode,
     sync::{Arc, atomic::AtomicBool, atomic::Ordering::Relaxed},
@@ -13,6 +14,7 @@ use futures_util::future::join_all;
 use selvedge_breaks::CreativeName;
 use selvedge_encoder::{
     config::{Config, ConfigError, File, Target, split_ladder},
+    control,
     creative::{self, Length},
     pipeline::{self, Output, SystemClock},
     push::{FolderSink, PushOptions, Pusher},
@@ -59,6 +61,9 @@ struct Arguments {
     /// With --creative: keep the input's own length, instead of filling its last segment
     #[arg(long, requires = "creative")]
     exact: bool,
+    /// Take splices over HTTP at this address, which must be of loopback, such as 127.0.0.1:0
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "creative")]
+    control: Option<SocketAddr>,
     /// End as on SIGTERM when standard input reaches its end, for programs that start the encoder and may be killed
     #[arg(long)]
     end_with_stdin: bool,
@@ -79,6 +84,11 @@ RUST_LOG sets what is logged, as in RUST_LOG=debug.";
 fn main() -> ExitCode {
     let mut arguments = Arguments::parse();
     let end_with_stdin = arguments.end_with_stdin;
+    let control = arguments.control;
+    if let Some(address) = control.filter(|address| !control::may_listen(*address)) {
+        eprintln!("selvedge-encoder: --control: {address} is not of loopback; give one such as 127.0.0.1:0");
+        return ExitCode::from(2);
+    }
     let creative = arguments.creative.take();
     let length = if arguments.exact {
         Length::Exact
@@ -105,7 +115,7 @@ fn main() -> ExitCode {
     start_log(json);
     let done = match creative {
         Some(name) => condition(&config, &name, length),
-        None => run(config, end_with_stdin),
+        None => run(config, end_with_stdin, control),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -174,7 +184,7 @@ fn start_log(json: bool) {
 }
 
 #[tokio::main(worker_threads = 1)]
-async fn run(config: Config, end_with_stdin: bool) -> Result<(), Failure> {
+async fn run(config: Config, end_with_stdin: bool, control: Option<SocketAddr>) -> Result<(), Failure> {
     selvedge_encoder::init_ffmpeg()?;
     let stop = Arc::new(AtomicBool::new(false));
     tokio::spawn(watch_signals(Arc::clone(&stop)));
@@ -184,6 +194,15 @@ async fn run(config: Config, end_with_stdin: bool) -> Result<(), Failure> {
         std::thread::Builder::new()
             .name("stdin".to_owned())
             .spawn(move || watch_stdin(&stop))?;
+    }
+
+    let (door, commands) = control::queue();
+    if let Some(address) = control {
+        let listener = tokio::net::TcpListener::bind(address)
+            .await
+            .map_err(|error| format!("--control {address}: {error}"))?;
+        tracing::info!(control = %listener.local_addr()?, "taking splices");
+        tokio::spawn(control::serve(listener, door, config.grid));
     }
 
     let mut outputs = Vec::new();
@@ -212,7 +231,9 @@ async fn run(config: Config, end_with_stdin: bool) -> Result<(), Failure> {
         };
         outputs.push(Output { stats, sink });
     }
-    let conductor = tokio::task::spawn_blocking(move || pipeline::run(&config, outputs, &SystemClock, &stop));
+    let conductor = tokio::task::spawn_blocking(move || {
+        pipeline::run_with(&config, outputs, &SystemClock, &stop, Some(&commands))
+    });
     let result = conductor.await?;
     // An origin that is away must not keep the process alive.
     if tokio::time::timeout(LAST_WORDS, join_all(senders)).await.is_err() {

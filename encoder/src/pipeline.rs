@@ -1,10 +1,13 @@
 //! The conductor: asks the source for each frame of the grid when it is due and hands it to every track's thread.
 
+mod report;
+mod splices;
+
 use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
-        mpsc::{SyncSender, TrySendError, sync_channel},
+        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
     thread::{self, JoinHandle},
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -14,14 +17,18 @@ use crate::{
     clock::{AAC_FRAME, Grid, Pace, Pacer, SAMPLE_RATE, Utc},
     cmaf::Sink,
     config::{Config, InputKind, Rung},
+    control::Command,
     encode::{
         AacEncoder, AudioMessage, AudioWorker, EncodeError, VideoEncoder, VideoMessage, VideoSettings,
         VideoWorker,
     },
     ingest::{FileSource, IngestError, Source, TestSource},
     pixel::Size,
-    stats::{Snapshot, TrackStats},
+    splice::Splicer,
+    stats::TrackStats,
 };
+use report::Report;
+use splices::Splices;
 
 /// Where the conductor has its time from.
 pub trait Clock {
@@ -115,10 +122,25 @@ pub fn run(
     clock: &dyn Clock,
     stop: &AtomicBool,
 ) -> Result<(), PipelineError> {
+    run_with(config, outputs, clock, stop, None)
+}
+
+/// Runs a channel as [`run`] does, and takes splices from a control door's queue.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_with(
+    config: &Config,
+    outputs: Vec<Output>,
+    clock: &dyn Clock,
+    stop: &AtomicBool,
+    commands: Option<&Receiver<Command>>,
+) -> Result<(), PipelineError> {
     let mut source = open_source(config)?;
     let stats: Vec<_> = outputs.iter().map(|output| Arc::clone(&output.stats)).collect();
     let (tracks, threads) = start(config, outputs)?;
     let mut conductor = Conductor::new(config, tracks, stats, clock);
+    conductor.splices = Splices::new(Splicer::new(config.grid), commands);
     let result = conductor.run(&mut *source, stop);
     drop(conductor);
     join(threads, result)
@@ -258,6 +280,7 @@ struct Conductor<'a> {
     tracks: Tracks,
     stats: Vec<Arc<TrackStats>>,
     clock: &'a dyn Clock,
+    splices: Splices<'a>,
     /// Frame after the last one handed out.
     sent_to: u64,
     /// Sample after the last one handed out.
@@ -274,6 +297,7 @@ impl<'a> Conductor<'a> {
             report: Report::new(&stats, clock.now()),
             stats,
             clock,
+            splices: Splices::new(Splicer::new(config.grid), None),
             sent_to: 0,
             sound_to: 0,
         }
@@ -300,6 +324,7 @@ impl<'a> Conductor<'a> {
                 self.announce_end(soon);
                 end = Some(soon);
             }
+            self.splice(source, frame);
             match pacer.pace(frame, self.clock.now()) {
                 Pace::Wait(time) => {
                     if stop.load(Relaxed) && time > self.frames(self.grid.chunk_frames()) {
@@ -463,56 +488,6 @@ impl<'a> Conductor<'a> {
     }
 }
 
-/// Writes the periodic line, and tells of missed frames at most once in a second.
-struct Report {
-    before: Vec<Snapshot>,
-    last: Utc,
-    missed: u64,
-    told: Utc,
-}
-
-impl Report {
-    fn new(stats: &[Arc<TrackStats>], now: Utc) -> Self {
-        Self {
-            before: stats.iter().map(|stats| stats.snapshot()).collect(),
-            last: now,
-            missed: 0,
-            told: Utc(0),
-        }
-    }
-
-    const fn missed(&mut self, frames: u64) {
-        self.missed += frames;
-    }
-
-    fn at(&mut self, now: Utc, stats: &[Arc<TrackStats>]) {
-        if self.missed > 0 && now.since(self.told) >= Duration::from_secs(1) {
-            tracing::warn!(
-                frames = self.missed,
-                "the machine was too busy, pictures are repeated"
-            );
-            self.missed = 0;
-            self.told = now;
-        }
-        let passed = now.since(self.last);
-        if passed < REPORT_EVERY {
-            return;
-        }
-        let mut parts = Vec::new();
-        for (stats, before) in stats.iter().zip(&mut self.before) {
-            let snapshot = stats.snapshot();
-            parts.push(format!(
-                "{}: {}",
-                stats.name(),
-                snapshot.line(before, passed.as_secs_f64())
-            ));
-            *before = snapshot;
-        }
-        tracing::info!("{}", parts.join(" | "));
-        self.last = now;
-    }
-}
-
 /// Pictures that may wait for an encoder while the machine is busy with other things. One picture in memory serves all
 /// rungs.
 const VIDEO_QUEUE: usize = 25;
@@ -522,5 +497,4 @@ const SETTLE: u64 = 2;
 /// Samples beyond the end of a video frame that let the AAC encoder give out all that starts before it: two frames for
 /// the encoder's delay, one for the frame that straddles the end.
 const AHEAD: u64 = 3 * AAC_FRAME as u64;
-const REPORT_EVERY: Duration = Duration::from_secs(10);
 const _: () = assert!(SAMPLE_RATE as u64 > AHEAD);

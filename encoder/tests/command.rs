@@ -226,3 +226,92 @@ fn segments(track: &Path) -> Vec<std::path::PathBuf> {
     found.sort();
     found
 }
+
+/// One request and what is answered, head and body.
+fn asked(address: &str, request: &str) -> String {
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    std::io::Write::write_all(&mut stream, request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn splices_are_taken_at_the_control_door() {
+    let refused = encoder()
+        .args(["test", "--push", "file:///unused", "--control", "0.0.0.0:0"])
+        .output()
+        .unwrap();
+    assert_eq!(refused.status.code(), Some(2));
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("file://{}", folder.path().display());
+    let mut child = encoder()
+        .args([
+            "test",
+            "--push",
+            &url,
+            "--ladder",
+            "192x108@150k",
+            "--preset",
+            "ultrafast",
+        ])
+        .args([
+            "--control",
+            "127.0.0.1:0",
+            "--log-format",
+            "json",
+            "--end-with-stdin",
+        ])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stderr.take().unwrap()));
+    let address = lines.by_ref().map_while(Result::ok).find_map(|line| {
+        let rest = line.split("\"control\":\"").nth(1)?.to_owned();
+        rest.split('"').next().map(str::to_owned)
+    });
+    let address = address.unwrap();
+    thread::spawn(move || lines.for_each(drop));
+    let post = |path: &str, kind: &str, body: &str| {
+        let length = body.len();
+        asked(
+            &address,
+            &format!(
+                "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n{body}"
+            ),
+        )
+    };
+    let json = "application/json";
+    assert!(post("/splice", "text/plain", "{}").starts_with("HTTP/1.1 415"));
+    assert!(post("/splice", json, "{\"at\":\"soon\"}").starts_with("HTTP/1.1 400"));
+    assert!(post("/splice/9/return", json, "{\"at\":\"now\"}").starts_with("HTTP/1.1 404"));
+    assert!(post("/splice", json, "{\"at\":\"2020-01-01T00:00:00Z\"}").starts_with("HTTP/1.1 409"));
+    assert!(post("/splice", json, &"x".repeat(5000)).starts_with("HTTP/1.1 413"));
+    // The channel begins at a segment; a splice in its second one is off the grid by some frames.
+    let track = folder.path().join("video-108p");
+    while segments(&track).len() < 2 {
+        thread::sleep(Duration::from_millis(20));
+    }
+    let made = post(
+        "/splice",
+        json,
+        "{\"at\":\"now\",\"duration_ms\":30000,\"event_id\":7}",
+    );
+    assert!(
+        made.starts_with("HTTP/1.1 201") && made.contains("\"event_id\":7"),
+        "{made}"
+    );
+    let spliced = |track: &str| {
+        let found = segments(&folder.path().join(track));
+        let number = |path: &Path| path.file_stem()?.to_str()?.parse::<u64>().ok();
+        // A decode time, unless it fell on the grid by chance.
+        found.iter().any(|path| number(path) > Some(1 << 40)) || found.len() > 4
+    };
+    while !(spliced("video-108p") && spliced("audio")) {
+        thread::sleep(Duration::from_millis(20));
+    }
+    assert!(post("/splice/7/return", json, "{\"at\":\"next\"}").starts_with("HTTP/1.1 200"));
+    drop(child.stdin.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}

@@ -15,8 +15,8 @@ pub struct Segmenter {
     writer: ChunkWriter,
     is_recording: bool,
     pending: Vec<Sample>,
-    /// Event messages that go in front of the next chunk.
-    events: Vec<EventMessage>,
+    /// Event messages that go in front of the first chunk that begins no earlier than a video frame.
+    events: Vec<(u64, EventMessage)>,
     /// Video frames off the grid at which segments begin.
     cuts: BTreeSet<u64>,
     /// Video frame at which the open segment began.
@@ -77,10 +77,15 @@ impl Segmenter {
         }
     }
 
-    /// Puts an event message in front of the next chunk.
-    pub fn announce(&mut self, event: EventMessage) {
+    /// Takes a cut back that is still to come.
+    pub fn uncut_at(&mut self, frame: u64) {
+        self.cuts.remove(&frame);
+    }
+
+    /// Puts an event message in front of the first chunk that begins at a video frame or later.
+    pub fn announce(&mut self, event: EventMessage, frame: u64) {
         if self.events.len() < MAX_EVENTS {
-            self.events.push(event);
+            self.events.push((frame, event));
         }
     }
 
@@ -243,16 +248,28 @@ impl Segmenter {
             (false, _) => Boundary::Inside,
         };
         self.announced_last |= boundary == Boundary::LastSegment;
-        let chunk = self.writer.write(&self.pending, &self.events, boundary)?;
+        let first = self
+            .pending
+            .first()
+            .map_or(0, |sample| self.grid.frame_of(sample.index));
+        let mut events: Vec<EventMessage> = Vec::new();
+        self.events.retain(|(from, event)| {
+            let is_later = *from > first;
+            // Whoever splices at once announces at once.
+            if !is_later && !events.contains(event) {
+                events.push(event.clone());
+            }
+            is_later
+        });
+        let chunk = self.writer.write(&self.pending, &events, boundary)?;
         self.pending.clear();
-        self.events.clear();
         sink.chunk(chunk);
         Ok(())
     }
 }
 
 const MAX_CUTS: usize = 64;
-const MAX_EVENTS: usize = 32;
+const MAX_EVENTS: usize = 64;
 
 #[cfg(test)]
 mod tests {

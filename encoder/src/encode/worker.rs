@@ -16,6 +16,7 @@ use crate::{
     cmaf::{Sample, Segmenter, Sink},
     ffi::Scaler,
     pixel::{Burn, Picture, Size},
+    splice::Splice,
     stats::TrackStats,
 };
 
@@ -30,6 +31,8 @@ pub(crate) enum VideoMessage {
     },
     /// The stream ends before this frame.
     End { frame: u64 },
+    /// What a splice asks for.
+    Splice(Arc<Splice>),
 }
 
 /// What the conductor tells the sound's thread.
@@ -42,6 +45,8 @@ pub(crate) enum AudioMessage {
     },
     /// The stream ends before this video frame.
     End { frame: u64 },
+    /// What a splice asks for.
+    Splice(Arc<Splice>),
 }
 
 /// Encodes one rung.
@@ -95,6 +100,12 @@ impl VideoWorker {
                 VideoMessage::End { frame } => {
                     end = Some(frame);
                     rung.segmenter.end_at(frame);
+                }
+                VideoMessage::Splice(splice) => {
+                    cut(&mut rung.segmenter, &splice);
+                    // Ahead of it, for who prepares, and where it is, for who comes later.
+                    rung.segmenter.announce(splice.message.clone(), 0);
+                    rung.segmenter.announce(splice.message.clone(), splice.frame);
                 }
             }
         }
@@ -346,6 +357,7 @@ impl AudioWorker {
                     pending.extend(samples);
                 }
                 AudioMessage::End { frame } => segmenter.end_at(frame),
+                AudioMessage::Splice(splice) => cut(&mut segmenter, &splice),
             }
             let block = AAC_FRAME as usize * 2;
             while let (Some(at), Some(samples)) = (next, pending.get(..block)) {
@@ -369,6 +381,15 @@ impl AudioWorker {
         }
         segmenter.cut(&mut *sink)?;
         Ok(())
+    }
+}
+
+fn cut(segmenter: &mut Segmenter, splice: &Splice) {
+    for frame in &splice.uncuts {
+        segmenter.uncut_at(*frame);
+    }
+    for frame in &splice.cuts {
+        segmenter.cut_at(*frame);
     }
 }
 

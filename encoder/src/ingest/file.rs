@@ -9,10 +9,15 @@ use ffmpeg_next::{
     software::{resampling, scaling},
 };
 
-use super::{IngestError, Sound, Source, fill_sound};
+use super::{
+    IngestError, Sound, Source,
+    cues::{Cue, Cues},
+    fill_sound,
+};
 use crate::{
     clock::{Grid, SAMPLE_RATE},
     pixel::{Picture, Size},
+    splice::Heard,
 };
 
 /// Plays a file again and again. Its first picture is shown at the first frame asked for; each pass lasts as long as its
@@ -24,6 +29,9 @@ pub struct FileSource {
     video: VideoTrack,
     audio: Option<AudioTrack>,
     stand_in: Sound,
+    cues: Cues,
+    /// Sections that nobody has asked for yet, with the pass that they came in.
+    heard: VecDeque<(u64, Cue)>,
     /// First frame asked for, which shows the file's first picture.
     origin: Option<u64>,
     /// Last frame asked for.
@@ -82,11 +90,13 @@ impl FileSource {
             .map(|stream| AudioTrack::open(&stream))
             .transpose();
         let audio = audio.map_err(open)?;
+        let cues = Cues::of(&input);
         tracing::info!(
             path,
             size = %video.shape,
             picture_ms = video.nominal as f64 / 1e6,
             sound = audio.is_some(),
+            splices = !cues.is_none(),
             "input opened"
         );
         Ok(Self {
@@ -96,6 +106,8 @@ impl FileSource {
             video,
             audio,
             stand_in,
+            cues,
+            heard: VecDeque::new(),
             origin: None,
             last: 0,
             pass: 0,
@@ -145,7 +157,14 @@ impl FileSource {
         let mut packet = Packet::empty();
         match packet.read(&mut self.input) {
             Ok(()) => {
+                if let Some(cue) = self.cues.read(&packet) {
+                    self.hear(cue);
+                    return Ok(());
+                }
                 let result = if packet.stream() == self.video.index {
+                    if let Some(pts) = packet.pts() {
+                        self.cues.pictures_at(nanos(pts, self.video.base));
+                    }
                     self.video.decoder.send_packet(&packet)
                 } else if let Some(audio) = self.audio.as_mut().filter(|audio| audio.index == packet.stream())
                 {
@@ -168,6 +187,13 @@ impl FileSource {
                 }
                 self.next_pass()
             }
+        }
+    }
+
+    fn hear(&mut self, cue: Cue) {
+        self.heard.push_back((self.pass, cue));
+        if self.heard.len() > MAX_HEARD {
+            self.heard.pop_front();
         }
     }
 
@@ -289,6 +315,23 @@ impl Source for FileSource {
             *origin = frame.saturating_sub(shown);
             self.last = frame;
         }
+    }
+
+    fn splices(&mut self) -> Vec<Heard> {
+        let (Some(origin), Some(start)) = (self.origin, self.file_start) else {
+            return Vec::new();
+        };
+        // The first frame at which the picture of that time is shown.
+        let frame = |time: i64| {
+            let due = u64::try_from(time - EARLY).unwrap_or(0);
+            let frames = (u128::from(due) * u128::from(self.grid.fps())).div_ceil(1_000_000_000);
+            origin + frames as u64
+        };
+        let heard = self.heard.drain(..).map(|(pass, cue)| Heard {
+            section: cue.section,
+            frame: cue.time.map(|time| frame(pass_nanos(pass) + time - start)),
+        });
+        heard.collect()
     }
 }
 
@@ -538,5 +581,7 @@ const JITTER: i64 = 240;
 const MAX_PICTURES: usize = 100;
 /// Values of decoded sound kept while waiting for pictures: 30 s of left and right.
 const MAX_SOUND: usize = 30 * 2 * SAMPLE_RATE as usize;
+/// Sections kept until they are asked for.
+const MAX_HEARD: usize = 64;
 /// Passes in a row that end in an error without one picture.
 const MAX_FAILURES: u32 = 10;

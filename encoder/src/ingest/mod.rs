@@ -2,6 +2,8 @@
 
 mod card;
 #[cfg(feature = "ffmpeg")]
+mod cues;
+#[cfg(feature = "ffmpeg")]
 mod file;
 mod once;
 mod test_source;
@@ -16,7 +18,10 @@ pub use once::Once;
 pub use test_source::TestSource;
 pub use tone::{Sound, fill as fill_sound};
 
-use crate::pixel::{Picture, Size};
+use crate::{
+    pixel::{Picture, Size},
+    splice::Heard,
+};
 
 /// A source that is asked for what belongs to each instant of the grid. Requests never go back in time, unless
 /// [`Source::resume_at`] announces it.
@@ -40,6 +45,11 @@ pub trait Source {
     /// where it stood, instead of playing what nobody asked for; what is a function of time alone needs no word.
     fn resume_at(&mut self, frame: u64) {
         let _ = frame;
+    }
+
+    /// Splices that the source has said since they were last asked for.
+    fn splices(&mut self) -> Vec<Heard> {
+        Vec::new()
     }
 }
 
