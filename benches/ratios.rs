@@ -18,7 +18,7 @@ use selvedge_breaks::{
     UnixMicros,
 };
 use selvedge_edge::{
-    Answer, Body, Edge, OriginResponse, Plan, Platform, Read, UnixMillis, Visit, Want, block_on,
+    Answer, Body, Edge, OriginResponse, Plan, Platform, Read, UnixMillis, Visit, Want, block_on, dash,
     hls::{Cues, Stitching, stitch},
 };
 use selvedge_token::{
@@ -37,6 +37,7 @@ fn main() {
     playlist_with_a_token_in_the_path();
     token_not_yet_seen();
     playlist_with_breaks();
+    mpd_with_breaks();
 }
 
 /// Runs both sides in turns and prints the medians and their ratio.
@@ -313,4 +314,128 @@ fn playlist_with_breaks() {
         ours,
         read_and_write,
     );
+}
+
+/// An hour of four renditions of pictures and one of sound, in segments of which no two in a row are as long: 200 kB.
+fn long_mpd() -> String {
+    let mut text = String::from(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\" type=\"dynamic\" \
+         availabilityStartTime=\"2026-11-21T00:00:00Z\" publishTime=\"2026-11-21T00:54:00Z\" minimumUpdatePeriod=\"PT2S\" \
+         minBufferTime=\"PT2S\" timeShiftBufferDepth=\"PT1H\" profiles=\"urn:mpeg:dash:profile:isoff-live:2011\">\n  \
+         <Period id=\"0\" start=\"PT0S\">\n",
+    );
+    for (set, kind, renditions) in [(1, "video", &["v1", "v2", "v3", "v4"][..]), (2, "audio", &["a1"])] {
+        writeln!(
+            text,
+            "    <AdaptationSet id=\"{set}\" contentType=\"{kind}\" mimeType=\"{kind}/mp4\">"
+        )
+        .unwrap();
+        for id in renditions {
+            writeln!(
+                text,
+                "      <Representation id=\"{id}\" bandwidth=\"1\">\n        <SegmentTemplate timescale=\"1000\" \
+                 initialization=\"{id}/init.mp4\" media=\"{id}/$Time$.m4s\">\n          <SegmentTimeline>"
+            )
+            .unwrap();
+            for pair in 0..450_u64 {
+                let time = pair * 4000;
+                writeln!(
+                    text,
+                    "            <S t=\"{time}\" d=\"2020\"/>\n            <S t=\"{}\" d=\"1980\"/>",
+                    time + 2020
+                )
+                .unwrap();
+            }
+            text.push_str(
+                "          </SegmentTimeline>\n        </SegmentTemplate>\n      </Representation>\n",
+            );
+        }
+        text.push_str("    </AdaptationSet>\n");
+    }
+    text.push_str("  </Period>\n</MPD>\n");
+    text
+}
+
+/// Four breaks of 30 s, each of three ads in every rendition.
+fn breaks_of_an_hour() -> (Slice, Vec<Arc<Decision>>) {
+    let (slice, _) = breaks();
+    let begin = UnixMicros::read("2026-11-21T00:00:00Z").unwrap();
+    let segment = Micros::from_seconds(2);
+    let place = |(index, airing): (usize, Airing)| {
+        let out = begin.plus(segment.times(i64::try_from(index).unwrap() * 200 + 100));
+        let id = BreakId::new("c", out, &Key::Insert(u32::try_from(index).unwrap()));
+        Airing {
+            id,
+            out,
+            t_in: Some(out.plus(segment.times(15))),
+            effective_from: out,
+            anchor: None,
+            ..airing
+        }
+    };
+    let airings: Vec<Airing> = slice.breaks.into_iter().take(4).enumerate().map(place).collect();
+    let decision = |airing: &Airing| {
+        let media = |id: &str| {
+            let segments: Vec<_> = (0..5)
+                .map(|index| {
+                    serde_json::json!([2_000_000, format!("https://ads.example/a/{id}/{index}.m4s")])
+                })
+                .collect();
+            (
+                id.to_owned(),
+                serde_json::json!({"init": format!("https://ads.example/a/{id}/init.mp4"), "segments": segments}),
+            )
+        };
+        let renditions: serde_json::Map<_, _> =
+            ["v1", "v2", "v3", "v4", "a1"].map(media).into_iter().collect();
+        let ad = serde_json::json!({"creative": "a", "duration_us": 10_000_000, "renditions": renditions});
+        let document =
+            serde_json::json!({"version": 1, "break": airing.id, "cohort": "all", "ads": [ad, ad, ad]});
+        Arc::new(Decision::read(document.to_string().as_bytes()).unwrap())
+    };
+    let decisions = airings.iter().map(decision).collect();
+    (
+        Slice {
+            before: Sums::default(),
+            breaks: airings,
+        },
+        decisions,
+    )
+}
+
+fn mpd_with_breaks() {
+    let mpd = long_mpd();
+    let (slice, decisions) = breaks_of_an_hour();
+    let stitching = dash::Stitching {
+        slice: &slice,
+        decisions: &decisions,
+        path: None,
+    };
+    let ours = || dash::stitch(&mpd, &stitching);
+    let stitched = ours();
+    assert_eq!(stitched.matches("<Period ").count(), 5 + 12);
+    assert_eq!(stitched.matches("a/v1/$Number$.m4s").count(), 12);
+    let copied = || {
+        let mut reader = quick_xml::Reader::from_str(&mpd);
+        let mut writer = quick_xml::Writer::new(Vec::with_capacity(mpd.len()));
+        loop {
+            match reader.read_event().unwrap() {
+                quick_xml::events::Event::Eof => break writer.into_inner(),
+                event => writer.write_event(event).unwrap(),
+            }
+        }
+    };
+    assert_eq!(copied(), mpd.as_bytes());
+    let name = format!(
+        "{} kB MPD with 4 breaks, stitched / quick-xml's event copy",
+        mpd.len() / 1000
+    );
+    row(&name, ours, copied);
+    let parse_and_print = || dash_mpd_core::parse(&mpd).unwrap().to_string();
+    assert!(parse_and_print().len() > 100_000);
+    let name = format!(
+        "{} kB MPD with 4 breaks, stitched / dash-mpd's types",
+        mpd.len() / 1000
+    );
+    row(&name, ours, parse_and_print);
 }

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Fuzzing under libFuzzer, with the stable toolchain: fuzz.sh <runs> [target]...
 #
-# Without targets: all of the token's; `origin` stands for all of the origin's. What libFuzzer learns is kept in target/fuzz/corpus, an input that broke
+# Without targets: all of the token's; `origin` stands for all of the origin's, and for stitching. What libFuzzer learns is kept in target/fuzz/corpus, an input that broke
 # something in target/fuzz/artifacts. Collected vectors, where SELVEDGE_VECTORS names them, are among the seeds.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 TOKEN=(frame claims matchers verifier renew)
-ORIGIN=(cmaf init demux body gzip range scte35)
+ORIGIN=(cmaf init demux body gzip range scte35 mpd)
 
 runs=${1:?say how many runs of each: fuzz.sh 100000}
 shift
@@ -30,6 +30,7 @@ features() {
         case $target in
             cmaf | init | demux | body | gzip | range) echo origin ;;
             scte35) echo breaks ;;
+            mpd) printf 'breaks\nedge\n' ;;
             request) echo edge ;;
         esac
     done | sort -u | paste -sd, -
@@ -64,9 +65,11 @@ done
 for target; do
     mkdir -p "$out/corpus/$target" "$out/seeds/$target" "$out/artifacts/$target" "$out/log"
     say "fuzzing $target, $runs runs"
+    dict=fuzz/cat.dict
+    [[ ! -f fuzz/$target.dict ]] || dict=fuzz/$target.dict
     # Every bound but that of the token's length is within reach of 1024 bytes, and what is short is tried more often.
     if ! "$bin/$target" -runs="$runs" -max_len=1024 -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 -verbosity=1 \
-        -dict=fuzz/cat.dict -artifact_prefix="$out/artifacts/$target/" \
+        -dict="$dict" -artifact_prefix="$out/artifacts/$target/" \
         "$out/corpus/$target" "$out/seeds/$target" > "$out/log/$target.log" 2>&1; then
         tail -40 "$out/log/$target.log" >&2
         fail "$target: the input that did it is in $out/artifacts/$target"

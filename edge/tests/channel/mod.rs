@@ -1,5 +1,6 @@
 //! A channel that does not exist: its programme, its breaks, and the playlist that its origin serves at any moment.
 
+#![allow(dead_code, reason = "each test file uses its own part")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops here")]
 
 use std::{collections::BTreeMap, fmt::Write as _, ops::Range, sync::Arc};
@@ -58,6 +59,25 @@ pub(crate) struct Planned {
     pub(crate) structure: Structure,
 }
 
+/// How an MPD addresses its segments.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Addressing {
+    Time,
+    Number,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Track {
+    Video,
+    Audio,
+}
+
+/// The shortest segment that an encoder makes between two others.
+const SHORTEST: Micros = Micros::from_millis(100);
+
+/// Where the media's own timeline is when the programme begins.
+const MEDIA_BEGIN: i64 = 5_000_000;
+
 /// What a source lists: whole segments, and parts of the one behind.
 #[derive(Clone, Debug)]
 pub(crate) struct View {
@@ -73,14 +93,19 @@ impl Channel {
         let mut at = BEGIN;
         self.programme.clear();
         while self.programme.len() < segments {
-            let grid = self.segment.times(at.since(BEGIN).0 / self.segment.0 + 1);
+            // An encoder makes no segment of a few frames: it lets the one beside it be longer.
+            let is_apart = |grid: &UnixMicros| {
+                let is_near = |cut: &UnixMicros| (0..SHORTEST.0).contains(&cut.since(*grid).0);
+                grid.since(at) >= SHORTEST && (cuts.contains(grid) || !cuts.iter().any(is_near))
+            };
+            let slot = at.since(BEGIN).0 / self.segment.0;
+            let mut grid = (slot + 1..).map(|slot| BEGIN.plus(self.segment.times(slot)));
+            let grid = grid.find(is_apart).unwrap();
             let next = cuts
                 .iter()
                 .copied()
-                .filter(|cut| *cut > at)
-                .chain([BEGIN.plus(grid)])
-                .min()
-                .unwrap();
+                .find(|cut| *cut > at)
+                .map_or(grid, |cut| cut.min(grid));
             self.programme.push(Piece {
                 start: at,
                 length: next.since(at),
@@ -199,6 +224,42 @@ impl Channel {
         slice
     }
 
+    /// The slice that an MPD of a view has: without numbers, and with `older` breaks more than the last one before the
+    /// window.
+    pub(crate) fn slice_by_time(&self, view: &View, lead: Micros, older: usize) -> Slice {
+        let edge = self.edge(view);
+        let begin = self.programme[view.window.start].start;
+        let known = self
+            .breaks
+            .iter()
+            .enumerate()
+            .filter(|(_, brk)| brk.out <= edge.plus(lead));
+        let mut breaks: Vec<Airing> = known
+            .map(|(index, brk)| Airing {
+                id: BreakId::new("news", brk.out, &Key::Insert(u32::try_from(index).unwrap())),
+                mode: Mode::Replace,
+                out: brk.out,
+                planned: brk.length,
+                t_in: (brk.known || brk.t_in <= edge).then_some(brk.t_in),
+                revision: 1,
+                effective_from: brk.out,
+                structure: brk.structure.clone(),
+                anchor: None,
+            })
+            .collect();
+        // A break that nothing fits in leaves the programme, whose Period is another's then.
+        let is_before = |airing: &Airing| {
+            airing.t_in.is_some_and(|t_in| t_in < begin.less(TOLERANCE))
+                && airing.structure.within(airing.length().unwrap()).next().is_some()
+        };
+        let last = breaks.iter().rposition(is_before);
+        breaks.drain(..last.unwrap_or(0).saturating_sub(older));
+        Slice {
+            breaks,
+            ..Slice::default()
+        }
+    }
+
     /// The decision for each break of a slice, for renditions `v` and `a`.
     pub(crate) fn decisions(&self, slice: &Slice) -> Vec<Arc<Decision>> {
         slice
@@ -314,6 +375,113 @@ impl Channel {
             .unwrap();
         }
         text
+    }
+
+    /// The begin of a source segment on a track's own timeline, in ticks. Sound is cut between its frames, near where
+    /// pictures are.
+    fn tick(track: Track, at: UnixMicros) -> i64 {
+        let scaled = |timescale: i64| (at.since(BEGIN).0 * timescale + 500_000).div_euclid(1_000_000);
+        match track {
+            Track::Video => MEDIA_BEGIN + scaled(90_000),
+            Track::Audio => MEDIA_BEGIN + (scaled(48_000) + 512).div_euclid(1024) * 1024,
+        }
+    }
+
+    /// The MPD of a view, with a Period for each discontinuity and the sets of pictures and of sound.
+    pub(crate) fn mpd(&self, view: &View, addressing: Addressing) -> String {
+        let published = self.edge(view);
+        let depth = self.programme[view.window.end]
+            .start
+            .since(self.programme[view.window.start].start);
+        let mut text = format!(
+            "<?xml version=\"1.0\"?>\n<MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\" type=\"dynamic\" \
+             availabilityStartTime=\"1970-01-01T00:00:00Z\" publishTime=\"{published}\" \
+             timeShiftBufferDepth=\"PT{}S\" maxSegmentDuration=\"PT{}S\">\n",
+            Decimal(depth.0),
+            self.target
+        );
+        let mut first = view.window.start;
+        while first < view.window.end {
+            let epoch = self.discontinuity(first);
+            let same = (first..view.window.end).take_while(|index| self.discontinuity(*index) == epoch);
+            let range = first..same.last().unwrap() + 1;
+            self.write_period(&mut text, epoch, range.clone(), addressing);
+            first = range.end;
+        }
+        text + "</MPD>\n"
+    }
+
+    fn write_period(&self, text: &mut String, epoch: u64, range: Range<usize>, addressing: Addressing) {
+        let begins = (0..=range.start)
+            .rev()
+            .find(|index| *index == 0 || self.programme[*index].breaks_off);
+        let start = self.programme[begins.unwrap()].start;
+        writeln!(
+            text,
+            "  <Period id=\"e{epoch}\" start=\"PT{}S\">",
+            Decimal(start.0)
+        )
+        .unwrap();
+        for (id, track, kind, timescale) in [
+            ("v", Track::Video, "video", 90_000),
+            ("a", Track::Audio, "audio", 48_000),
+        ] {
+            let offset = MEDIA_BEGIN + (start.since(BEGIN).0 * timescale + 500_000).div_euclid(1_000_000);
+            write!(
+                text,
+                "    <AdaptationSet id=\"{id}\" contentType=\"{kind}\">\n      \
+                 <SegmentTemplate timescale=\"{timescale}\" presentationTimeOffset=\"{offset}\" \
+                 initialization=\"{id}-{epoch}.mp4\""
+            )
+            .unwrap();
+            match addressing {
+                Addressing::Time => {
+                    writeln!(text, " media=\"{id}/$Time$.m4s\"><SegmentTimeline>").unwrap();
+                    let mut runs: Vec<(i64, i64, i64)> = Vec::new();
+                    for index in range.clone() {
+                        let piece = &self.programme[index];
+                        let time = Self::tick(track, piece.start);
+                        let duration = Self::tick(track, piece.start.plus(piece.length)) - time;
+                        match runs.last_mut() {
+                            Some((_, same, count)) if *same == duration => *count += 1,
+                            _ => runs.push((time, duration, 0)),
+                        }
+                    }
+                    for (time, duration, repeats) in runs {
+                        writeln!(text, "        <S t=\"{time}\" d=\"{duration}\" r=\"{repeats}\"/>").unwrap();
+                    }
+                    text.push_str("      </SegmentTimeline></SegmentTemplate>\n");
+                }
+                Addressing::Number => {
+                    let duration = self.segment.0 * timescale / 1_000_000;
+                    let number = self.number(begins.unwrap());
+                    writeln!(
+                        text,
+                        " media=\"{id}/n$Number$.m4s\" duration=\"{duration}\" startNumber=\"{number}\"/>"
+                    )
+                    .unwrap();
+                }
+            }
+            writeln!(
+                text,
+                "      <Representation id=\"{id}\" bandwidth=\"1\"/>\n    </AdaptationSet>"
+            )
+            .unwrap();
+        }
+        text.push_str("  </Period>\n");
+    }
+
+    /// The source segment that an MPD calls so.
+    pub(crate) fn index_of(&self, name: &str) -> usize {
+        let name = name.trim_end_matches(".m4s");
+        if let Some((_, number)) = name.split_once("/n") {
+            return usize::try_from(number.parse::<u64>().unwrap() - self.first).unwrap();
+        }
+        let (track, time) = name.split_once('/').unwrap();
+        let track = if track == "v" { Track::Video } else { Track::Audio };
+        let time: i64 = time.parse().unwrap();
+        let starts = self.programme.iter().map(|piece| Self::tick(track, piece.start));
+        starts.into_iter().position(|start| start == time).unwrap()
     }
 
     fn write_before(&self, text: &mut String, index: usize, is_first: bool, rendition: &str) {

@@ -1,6 +1,7 @@
 //! A player as the standard describes one (RFC 8216bis §6.3). It knows nothing of breaks or of who wrote a playlist: it
 //! reads the text, again and again, and complains of all that a playlist may not do.
 
+#![allow(dead_code, reason = "each test file uses its own part")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops here")]
 
 use std::collections::BTreeMap;

@@ -1,0 +1,229 @@
+//! Channels with breaks as MPDs, stitched at every moment, played by a player that knows nothing of them, and told beside
+//! their playlists.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops here")]
+
+mod channel;
+mod dash_player;
+mod laid;
+mod player;
+
+use std::borrow::Cow;
+
+use channel::{Addressing, Channel, Planned, TOLERANCE, View};
+use dash_player::{Mpd, Player};
+use laid::{LEAD, any_channel, every_eight_minutes, hours};
+use player::Playlist;
+use proptest::prelude::*;
+use selvedge_breaks::{After, Micros, Slice, UnixMicros};
+use selvedge_edge::{dash, hls};
+
+/// An MPD as an edge makes it of a view.
+fn compose<'a>(channel: &Channel, slice: &Slice, mpd: &'a str) -> Cow<'a, str> {
+    let decisions = channel.decisions(slice);
+    let stitching = dash::Stitching {
+        slice,
+        decisions: &decisions,
+        path: None,
+    };
+    dash::stitch(mpd, &stitching)
+}
+
+/// The time on the MPD's timeline, which begins in 1970.
+fn since_1970(at: UnixMicros) -> Micros {
+    Micros(at.0)
+}
+
+/// Plays a channel from its beginning, and checks what only a test can know.
+fn play(channel: &Channel, window: usize, addressing: Addressing) -> Player {
+    let mut player = Player::default();
+    for (moment, view) in channel.views(window).iter().enumerate() {
+        let source = channel.mpd(view, addressing);
+        let slice = channel.slice_by_time(view, LEAD, 0);
+        let text = compose(channel, &slice, &source);
+        let edge = since_1970(channel.edge(view));
+        player.load(&text, edge);
+        let mpd = player.last.as_ref().unwrap();
+        check_edge(channel, mpd, edge, &text);
+        if moment % 5 == 0 {
+            // An edge that knows of more that has been writes the same.
+            let longer = channel.slice_by_time(view, LEAD, 3);
+            assert_eq!(compose(channel, &longer, &source), text, "by a longer history");
+        }
+        if moment % 7 == 0 && addressing == Addressing::Time {
+            check_shorter(channel, view, window, mpd);
+            check_playlist(channel, view, mpd, &text);
+        }
+    }
+    player
+}
+
+/// Another edge with a shorter window tells of the same Periods and segments the same.
+fn check_shorter(channel: &Channel, view: &View, window: usize, mpd: &Mpd) {
+    let shorter = View {
+        window: view.window.start + window / 3..view.window.end,
+        ..view.clone()
+    };
+    let source = channel.mpd(&shorter, Addressing::Time);
+    let slice = channel.slice_by_time(&shorter, LEAD, 0);
+    let text = compose(channel, &slice, &source);
+    let other = Mpd::read(&text, Micros::ZERO);
+    for period in &other.periods {
+        let same = mpd
+            .periods
+            .iter()
+            .find(|one| one.id == period.id)
+            .unwrap_or_else(|| panic!("{}:\n{text}", period.id));
+        assert_eq!((same.start, same.end), (period.start, period.end));
+        for (id, track) in &period.tracks {
+            let all = &same.tracks[id];
+            assert_eq!(all.fixed, track.fixed);
+            assert!(
+                all.segments.ends_with(&track.segments),
+                "from another window:\n{text}"
+            );
+        }
+    }
+}
+
+/// The MPD ends where its source does, but for the segment of an ad that is not out yet.
+fn check_edge(channel: &Channel, mpd: &Mpd, edge: Micros, text: &str) {
+    for id in ["v", "a"] {
+        let shown = mpd.shown(id);
+        let last = shown.last().unwrap_or_else(|| panic!("nothing of {id}:\n{text}"));
+        let behind = edge.less(last.end).0;
+        assert!(behind >= -TOLERANCE.0, "{behind} µs ahead of the source:\n{text}");
+        let longest = channel.target.saturating_mul(1_000_000) + 500_000;
+        assert!(behind <= longest, "{behind} µs behind the source:\n{text}");
+    }
+}
+
+/// A playlist of the same moment lists the same segments at the same wall times.
+fn check_playlist(channel: &Channel, view: &View, mpd: &Mpd, text: &str) {
+    let slice = channel.slice(view, LEAD);
+    let decisions = channel.decisions(&slice);
+    for rendition in ["v", "a"] {
+        let stitching = hls::Stitching {
+            slice: &slice,
+            decisions: &decisions,
+            rendition,
+            cues: hls::Cues::Stripped,
+            tells_ads: false,
+            skips: false,
+            path: None,
+        };
+        let source = channel.playlist(view, rendition);
+        let playlist = hls::stitch(&source, &stitching, None);
+        let list = Playlist::read(&playlist, None);
+        let of_list = list.segments.iter().map(|segment| {
+            (
+                segment.uri.clone(),
+                segment.date,
+                segment.date.plus(segment.length),
+            )
+        });
+        // Playlists count by number what MPDs name by time.
+        let name = |url: &str| match url.split('/').count() {
+            2 => format!("{rendition}{}.m4s", channel.number(channel.index_of(url))),
+            _ => url.to_owned(),
+        };
+        let begin = channel.programme[view.window.start].start;
+        // Slate has one name, however often it is shown.
+        let mut of_list: Vec<(String, UnixMicros, UnixMicros)> = of_list.collect();
+        for segment in mpd.shown(rendition) {
+            let (name, at) = (name(&segment.url), UnixMicros(segment.begin.0));
+            // Dates have milliseconds, and sound begins between its frames.
+            let is_same = |(uri, date, _): &(String, UnixMicros, UnixMicros)| {
+                *uri == name && date.since(at).0.abs() <= 15_000
+            };
+            match of_list.iter().position(is_same) {
+                Some(index) => drop(of_list.swap_remove(index)),
+                None => {
+                    // A playlist has whole segments: of one that lies across the end of a break, the rest is an MPD's.
+                    let is_rest = channel
+                        .breaks
+                        .iter()
+                        .any(|brk| is_across(brk, segment.begin, segment.end));
+                    let is_leaving = segment.end.0 <= begin.0 + 60_000;
+                    assert!(
+                        is_rest || is_leaving,
+                        "{name} at {at} is in no playlist:\n{text}\n{playlist}"
+                    );
+                }
+            }
+        }
+        // An MPD waits for the slower of picture and sound, which is cut between its frames.
+        let edge = channel.edge(view).plus(TOLERANCE).less(Micros::from_millis(15));
+        of_list.retain(|(_, date, end)| *date > begin && *end < edge);
+        assert!(
+            of_list.is_empty(),
+            "{of_list:?} is in no MPD:\n{text}\n{playlist}"
+        );
+    }
+}
+
+/// Whether a segment is the rest of one that a break that resumes by itself has left.
+fn is_across(brk: &Planned, begin: Micros, end: Micros) -> bool {
+    let places = brk.structure.within(brk.t_in.since(brk.out));
+    let filled = places.last().map_or(brk.out, |last| brk.out.plus(last.end));
+    brk.structure.after == After::Resume && (begin.0 - filled.0).abs() <= TOLERANCE.0 && end.0 > filled.0
+}
+
+/// What a session has seen of each break: all of its ads, and no second of the programme in its place.
+fn check_breaks(channel: &Channel, player: &Player, window: usize) {
+    let begun = channel.programme[window].start;
+    let end = player.seen.values().map(|segment| segment.end).max().unwrap();
+    for brk in &channel.breaks {
+        if brk.out < begun || since_1970(brk.t_in).plus(Micros::from_seconds(20)) > end {
+            continue;
+        }
+        let held = brk.structure.within(brk.t_in.since(brk.out)).count();
+        let prefix = format!("news-{}-", brk.out.millis());
+        for rendition in ["v", "a"] {
+            let ads = player
+                .seen
+                .keys()
+                .filter(|(period, id, _)| period.starts_with(&prefix) && id == rendition);
+            assert_eq!(ads.count(), held, "{brk:?}");
+        }
+    }
+}
+
+#[test]
+fn hours_of_a_channel_play_without_a_violation() {
+    let channel = every_eight_minutes(hours(2), None);
+    let player = play(&channel, 16, Addressing::Time);
+    check_breaks(&channel, &player, 16);
+    // Nothing has drifted: every segment of the programme is where it was made.
+    for ((_, id, url), segment) in &player.seen {
+        if id == "v" && url.starts_with("v/") {
+            assert_eq!(segment.begin.0, channel.programme[channel.index_of(url)].start.0);
+        }
+    }
+}
+
+#[test]
+fn hours_of_a_channel_whose_segments_are_numbered_play_without_a_violation() {
+    let channel = every_eight_minutes(hours(2), None);
+    let player = play(&channel, 16, Addressing::Number);
+    check_breaks(&channel, &player, 16);
+    for ((_, _, url), segment) in &player.seen {
+        if url.split('/').count() == 2 {
+            assert_eq!(
+                segment.begin.0,
+                channel.programme[channel.index_of(url)].start.0,
+                "{url}"
+            );
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(laid::cases())]
+
+    #[test]
+    fn any_channel_plays_as_an_mpd_without_a_violation(channel in any_channel(false), window in 9_usize..24) {
+        let player = play(&channel, window, Addressing::Time);
+        check_breaks(&channel, &player, window);
+    }
+}
