@@ -132,9 +132,9 @@ fn check_playlist(channel: &Channel, view: &View, mpd: &Mpd, text: &str) {
         let mut of_list: Vec<(String, UnixMicros, UnixMicros)> = of_list.collect();
         for segment in mpd.shown(rendition) {
             let (name, at) = (name(&segment.url), UnixMicros(segment.begin.0));
-            // Dates have milliseconds, and sound begins between its frames.
+            // Dates have milliseconds, sound begins between its frames, and the begin of a Period may cut off a little.
             let is_same = |(uri, date, _): &(String, UnixMicros, UnixMicros)| {
-                *uri == name && date.since(at).0.abs() <= 15_000
+                *uri == name && (-TOLERANCE.0..=15_000).contains(&date.since(at).0)
             };
             match of_list.iter().position(is_same) {
                 Some(index) => drop(of_list.swap_remove(index)),

@@ -135,4 +135,6 @@ pub(crate) fn slice_of(mpd: &str) -> Option<Slice> {
 }
 
 #[cfg(test)]
+mod documents;
+#[cfg(test)]
 mod tests;

@@ -13,7 +13,7 @@ use selvedge_breaks::Micros;
 pub(crate) struct Element {
     pub(crate) name: String,
     pub(crate) attributes: BTreeMap<String, String>,
-    pub(crate) children: Vec<Element>,
+    pub(crate) children: Vec<Self>,
 }
 
 /// A segment, with its place on the MPD's timeline.
@@ -299,10 +299,8 @@ impl Player {
 fn follow(before: &Mpd, mpd: &Mpd, text: &str) {
     let first = &mpd.periods[0];
     let kept = before.periods.iter().position(|period| period.id == first.id);
-    let kept = kept.unwrap_or_else(|| {
-        // A window may leave all of the Periods that it had behind at once, but not more than it has segments for.
-        before.periods.len()
-    });
+    // A window may leave behind all of the Periods that it had.
+    let kept = kept.unwrap_or(before.periods.len());
     let gone = &before.periods[..kept];
     let begin = mpd
         .periods
