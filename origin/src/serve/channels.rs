@@ -26,6 +26,7 @@ pub(super) fn routes() -> Router<Origin> {
             "/openapi.json",
             get(async || text(OPENAPI.to_owned(), "application/json")),
         )
+        .merge(super::ops::routes())
 }
 
 /// The routes of this module that change something: for those alone who reach the operators' own address.

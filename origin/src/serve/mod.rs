@@ -13,6 +13,7 @@ mod front;
 mod live;
 mod manifest;
 mod muxed;
+mod ops;
 mod part;
 mod playlist;
 mod push;
