@@ -659,3 +659,93 @@ fn what_the_origin_refuses_is_told_with_what_to_do() {
     let line = said(&refused).replace(&origin.address.to_string(), "[here]");
     assert_snapshot!(line, @"selvedge: the origin http://[here]: 401 Unauthorized: a token is needed: set SELVEDGE_ADMIN_TOKEN to the origin's admin_token");
 }
+
+#[test]
+fn rules_come_into_force_at_an_origin_and_a_stranger_sees_none() {
+    let folder = documents();
+    let data = folder.path().join("data");
+    let toml = format!("[origin]\ndata = {data:?}\nadmin_token = \"secret\"\n");
+    let origin = support::Server::configured("origin", folder.path(), &toml, &[]);
+    let url = format!("http://{}", origin.address);
+    let known = [
+        ("SELVEDGE_ORIGIN", url.as_str()),
+        ("SELVEDGE_ADMIN_TOKEN", "secret"),
+    ];
+    let run = |environment: &[(&str, &str)], arguments: &[&str]| {
+        let output = breaks(folder.path(), environment, arguments);
+        let text = timeless(&out(&output)) + &said(&output);
+        (output.status.code(), text.replace(&url, "[origin]"))
+    };
+    let push = |file: &str| run(&known, &["push", file, "--to", "origin"]);
+    let (code, text) = push("old.json");
+    assert_eq!(code, Some(0), "{text}");
+    assert_snapshot!(text, @r"
+    news: the origin [origin] has no rules yet; with these, 2 changes
+      + noon  is new: 2096-11-21 12:00:00 UTC, for 1 min
+      ~ fill  pod: no ads → acme-30 (30 s)
+    news: in force at the origin [origin]
+    ");
+    let (code, text) = push("new.json");
+    assert_eq!(code, Some(0), "{text}");
+    assert_snapshot!(push("new.json").1, @r"
+    news: the origin [origin] has the same rules
+    news: nothing to send
+    ");
+    assert_snapshot!(run(&known, &["diff", "old.json"]).1, @r"
+    news: 2 changes against the origin [origin]
+      > noon  moves from 12:05:00 to 2096-11-21 12:00:00 UTC, 5 min earlier
+      ~ fill  pod: fish-15 (15 s) → acme-30 (30 s)
+    ");
+    let stranger = [("SELVEDGE_ORIGIN", url.as_str())];
+    assert_snapshot!(run(&stranger, &["push", "old.json", "--to", "origin"]).1, @"selvedge: the origin [origin]: 401 Unauthorized: breaks are for whoever has the token: send it as `Authorization: Bearer`: set SELVEDGE_ADMIN_TOKEN to the origin's admin_token: nothing was sent, as what is in force could not be read");
+    let guessing = [
+        ("SELVEDGE_ORIGIN", url.as_str()),
+        ("SELVEDGE_ADMIN_TOKEN", "guess"),
+    ];
+    assert_eq!(run(&guessing, &["push", "old.json", "--to", "origin"]).0, Some(1));
+    assert_snapshot!(run(&known, &["diff", "new.json", "--exit-code"]).1, @"news: the origin [origin] has the same rules");
+    assert_eq!(origin.stop(), 0);
+}
+
+#[test]
+fn a_follower_carries_good_rules_and_leaves_them_when_bad_ones_come() {
+    let folder = documents();
+    let path = |name: &str| folder.path().join(name);
+    fs::create_dir_all(path("from/breaks")).unwrap();
+    fs::copy(path("old.json"), path("from/breaks/news.json")).unwrap();
+    let mut follower = Command::new(env!("CARGO_BIN_EXE_selvedge"))
+        .env_clear()
+        .current_dir(folder.path())
+        .args(["--log-format", "json", "breaks", "follow", "--channel", "news"])
+        .args(["--from", "./from", "--to", "./to", "--every", "100ms"])
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(follower.stderr.take().unwrap()));
+    let mut told = |what: &str| {
+        let line = lines
+            .by_ref()
+            .map_while(Result::ok)
+            .find(|line| line.contains(what));
+        assert!(line.is_some(), "never told: {what}");
+    };
+    let in_force = || fs::read_to_string(path("to/breaks/news.json")).unwrap();
+    told("rules in force");
+    assert_eq!(in_force(), OLD);
+    // Replaced at once, as `push` does, so that half a document is never read.
+    let replace = |name: &str| {
+        fs::copy(path(name), path("next")).unwrap();
+        fs::rename(path("next"), path("from/breaks/news.json")).unwrap();
+    };
+    replace("bad.json");
+    told("rules with faults: those in force stay");
+    assert_eq!(in_force(), OLD);
+    fs::remove_file(path("from/breaks/news.json")).unwrap();
+    told("no rules: those in force stay");
+    replace("new.json");
+    told("rules in force");
+    assert_eq!(in_force(), NEW);
+    let id = rustix::process::Pid::from_raw(i32::try_from(follower.id()).unwrap()).unwrap();
+    rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+    assert_eq!(follower.wait().unwrap().code(), Some(0));
+}

@@ -1,6 +1,6 @@
 // The page of ad operations: a channel's breaks on a timeline and in a list, and what to do with them.
 import { Api, Refusal } from './api.js';
-import { creativesOf, endOf, fillOf, huesOf, lengthOf, nameOf, nextOf, phaseOf } from './breaks.js';
+import { creativesOf, distinct, endOf, fillOf, huesOf, lengthOf, nameOf, nextOf, phaseOf } from './breaks.js';
 import { $, element, refill, say } from './dom.js';
 import { listOf } from './list.js';
 import { firstRules, rulesInWords } from './rules.js';
@@ -15,6 +15,7 @@ const DRAW_EVERY_MS = 100;
 /** How long a button asks once more before it forgets. */
 const SURE_WITHIN_MS = 4_000;
 const MESSAGE_MS = 8_000;
+const MOST_MESSAGES = 3;
 /** Media that ends so long ago comes from a channel that has stopped. */
 const STALE_US = 30_000_000;
 const TOKEN = 'selvedge-ops-token';
@@ -85,7 +86,7 @@ async function poll() {
     if (channel !== null) {
       const listing = await api.breaks(channel);
       if (channel === state.channel) {
-        state.listing = listing;
+        state.listing = { ...listing, breaks: distinct(listing.breaks) };
         if (!state.rulesKnown || state.polls % RULES_EVERY_POLLS === 0) await pollRules(channel);
       }
     }
@@ -124,7 +125,8 @@ async function pollRules(channel) {
 
 function choose(channel) {
   if (channel === state.channel) return;
-  Object.assign(state, { channel, listing: null, rules: null, rulesKnown: false, selected: null, armed: null, pan: 0 });
+  Object.assign(state, { channel, listing: null, rules: null, rulesKnown: false });
+  Object.assign(state, { selected: null, armed: null, pan: 0 });
   document.title = channel === null ? 'Breaks · Selvedge' : `${channel} · Breaks · Selvedge`;
 }
 
@@ -164,7 +166,8 @@ function showLegend() {
   const entries = creativesOf(breaks()).map((creative) =>
     element('li', {}, element('i', { class: hue(creative), 'aria-hidden': 'true' }), creative),
   );
-  if (rest() !== 'slate' && breaks().some((one) => phaseOf(one) !== 'off' && fillOf(one).some(({ creative }) => creative === null))) {
+  const hasRest = (one) => phaseOf(one) !== 'off' && fillOf(one).some(({ creative }) => creative === null);
+  if (rest() !== 'slate' && breaks().some(hasRest)) {
     entries.push(element('li', {}, element('i', { class: 'rest', 'aria-hidden': 'true' }), rest()));
   }
   $('legend').replaceChildren(...entries);
@@ -172,7 +175,8 @@ function showLegend() {
 
 function showRules() {
   const { rules } = state;
-  const words = rules === null ? [['None', 'Breaks that are signalled are known, and nothing fills them.']] : rulesInWords(rules);
+  const none = [['None', 'Write some first: without them there are no breaks on this channel.']];
+  const words = rules === null ? none : rulesInWords(rules);
   $('rules').replaceChildren(
     ...words.map(([term, text]) => element('div', {}, element('dt', {}, term), element('dd', {}, text))),
   );
@@ -230,7 +234,8 @@ function drawNext(now, time) {
   say($('next-label'), isLive ? 'On air' : 'Next break');
   say($('countdown'), next ? countdown((isLive ? endOf(next) : next.out_us) - now) : '–');
   const name = next && `${nameOf(next)}, ${lengthText(lengthOf(next))}`;
-  say($('next-name'), next ? (isLive ? `${name}, ends at ${time(endOf(next))}` : `${name}, at ${time(next.out_us)}`) : 'None is planned.');
+  const when = next && (isLive ? `ends at ${time(endOf(next))}` : `at ${time(next.out_us)}`);
+  say($('next-name'), next ? `${name}, ${when}` : 'None is planned.');
   const done = isLive ? Math.min(1, Math.max(0, (now - next.out_us) / lengthOf(next))) : 0;
   card.style.setProperty('--done', `${(done * 100).toFixed(1)}%`);
 }
@@ -245,6 +250,7 @@ function ghost() {
 function message(text, kind = 'good') {
   const node = element('p', { class: `message ${kind}` }, text);
   $('messages').append(node);
+  if ($('messages').childElementCount > MOST_MESSAGES) $('messages').firstElementChild.remove();
   setTimeout(() => node.remove(), MESSAGE_MS);
 }
 
@@ -467,7 +473,9 @@ $('token-form').addEventListener('submit', (event) => {
   event.preventDefault();
   const token = $('token').value.trim();
   // What no header can carry is no token.
-  if (!/^[\x21-\x7e]+$/.test(token)) return say($('token-refusal'), 'A token has letters, digits and signs, and no blanks.');
+  if (!/^[\x21-\x7e]+$/.test(token)) {
+    return say($('token-refusal'), 'A token has letters, digits and signs, and no blanks.');
+  }
   sessionStorage.setItem(TOKEN, token);
   $('token-dialog').close();
   void poll();

@@ -18,6 +18,20 @@
  * @property {string | null} reason
  */
 
+/**
+ * The breaks without doubles: one that was called off may stand beside the one of the same id that was asked for again.
+ *
+ * @param {Break[]} breaks
+ */
+export function distinct(breaks) {
+  const byId = new Map();
+  for (const one of breaks) {
+    const known = byId.get(one.id);
+    if (!known || phaseOf(known) === 'off') byId.set(one.id, one);
+  }
+  return [...byId.values()];
+}
+
 /** A break whose end nobody knows is drawn this long. */
 const OPEN_END_US = 30_000_000;
 
@@ -55,6 +69,8 @@ export function stateOf(one) {
 export function nameOf(one) {
   const [kind, ...rest] = one.event.split(':');
   const what = rest.join(':');
+  // The name that the origin gives to a break that was asked for without one.
+  if (kind === 'name' && /^at-\d+$/.test(what)) return 'Unnamed';
   if (kind === 'name' && what) return what;
   if (kind === 'si') return `Splice ${what}`;
   if (kind === 'seg') return `Segmentation ${rest[0]}`;

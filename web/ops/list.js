@@ -12,7 +12,7 @@ import {
 import { element } from './dom.js';
 import { lengthText, roughly } from './time.js';
 
-const TITLES = { live: 'On air', coming: 'Coming', over: 'Aired' };
+const TITLES = { live: 'On air', coming: 'Coming', over: 'Aired and cancelled' };
 const EMPTY = { coming: 'Nothing is planned. Breaks that are signalled in the feed show here when they are heard.' };
 
 /** So many of those that are over: what was before is in the log. */
@@ -44,7 +44,12 @@ export function listOf(breaks, seen) {
       const section = element(
         'section',
         { class: `group ${group}`, 'aria-labelledby': `group-${group}` },
-        element('h3', { id: `group-${group}` }, TITLES[group], element('span', { class: 'count' }, ` ${members.length}`)),
+        element(
+          'h3',
+          { id: `group-${group}` },
+          TITLES[group],
+          element('span', { class: 'count' }, ` ${members.length}`),
+        ),
       );
       if (!shown.length) section.append(element('p', { class: 'empty' }, EMPTY[group]));
       else section.append(element('ul', {}, ...shown.map((one) => row(one, seen))));
@@ -77,6 +82,7 @@ function row(one, { clock, now, selected, armed, hue, rest }) {
     bar.append(slot);
   }
   const isAired = phaseOf(one) !== 'off';
+  const filled = isAired ? [bar, element('p', { class: 'aside' }, fillText(fill, rest))] : [reason(one)];
   const content = [
     element(
       'p',
@@ -95,7 +101,7 @@ function row(one, { clock, now, selected, armed, hue, rest }) {
       element('span', { class: 'aside' }, sourceOf(one)),
     ),
     element('p', { class: 'length' }, lengthText(lengthOf(one))),
-    element('div', { class: 'fill' }, ...(isAired ? [bar, element('p', { class: 'aside' }, fillText(fill, rest))] : [reason(one)])),
+    element('div', { class: 'fill' }, ...filled),
     element('p', { class: 'state' }, element('span', { class: 'pill' }, stateOf(one)), decided(one)),
     element('p', { class: 'actions' }, ...buttons),
   ];

@@ -18,7 +18,10 @@ export function rulesInWords(rules) {
   const words = [['Pod', pod.length ? pod.map(item).join(', ') : 'no ads: the programme stays on air']];
   if (fill.slate) words.push(['Slate', item(fill.slate)]);
   words.push(['Behind the last ad', RESTS[fill.rest] ?? RESTS.resume]);
-  if (openers) words.push(['Opened by', openers.map((name) => name.replaceAll('_', ' ')).join(', ') || 'nothing in the feed']);
+  if (openers) {
+    const named = openers.map((name) => name.replaceAll('_', ' ')).join(', ');
+    words.push(['Opened by', named || 'nothing in the feed']);
+  }
   const limits = [];
   if (lengths.min_ms) limits.push(`at least ${ms(lengths.min_ms)}`);
   if (lengths.max_ms) limits.push(`at most ${ms(lengths.max_ms)}`);

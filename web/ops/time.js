@@ -46,6 +46,7 @@ export function countdown(us) {
 /** `in 4 min`, `20 s ago`: roughly. */
 export function roughly(us) {
   const seconds = Math.round(Math.abs(us) / 1_000_000);
+  if (seconds === 0) return 'now';
   const [value, unit] =
     seconds < 100
       ? [seconds, 's']

@@ -4,6 +4,7 @@ import { Api, Refusal, refusalOf } from '../ops/api.js';
 import {
   actionsOf,
   creativesOf,
+  distinct,
   endOf,
   fillOf,
   groupsOf,
@@ -37,6 +38,7 @@ const one = (more = {}) => ({
 test('a break is known by its name, or by what signalled it', () => {
   const name = (event) => nameOf(one({ event }));
   assert.equal(name('name:half:time'), 'half:time');
+  assert.equal(name('name:at-1767297616000'), 'Unnamed');
   assert.equal(name('si:1001'), 'Splice 1001');
   assert.equal(name('seg:77:0x34'), 'Segmentation 77');
   assert.equal(name('cue'), 'Cue');
@@ -73,6 +75,12 @@ test('the list has what is on air first, then what comes, then the latest that i
   assert.equal(nextOf(breaks.filter(({ id }) => id !== 'c')).id, 'd');
   assert.equal(nextOf([]), null);
   assert.equal(phaseOf(breaks[5]), 'off');
+});
+
+test('of several breaks of one id the one that counts is shown', () => {
+  const [off, on] = [one({ state: 'cancelled' }), one()];
+  assert.deepEqual(distinct([off, on, off]), [on]);
+  assert.deepEqual(distinct([off, off]), [off]);
 });
 
 test('the fill is as long as the break, whatever its slots say', () => {
@@ -114,6 +122,7 @@ test('lengths, countdowns and distances are said as people say them', () => {
   assert.equal(countdown(3_661 * SECOND), '1:01:01');
   assert.equal(countdown(-5 * SECOND), '00:00');
   assert.equal(roughly(240 * SECOND), 'in 4 min');
+  assert.equal(roughly(-200_000), 'now');
   assert.equal(roughly(-20 * SECOND), '20 s ago');
   assert.equal(roughly(-7_200 * SECOND), '2 h ago');
 });

@@ -58,7 +58,9 @@ impl Route {
                     _ => Self::Other,
                 }
             }
-            Some("metrics" | "healthz" | "readyz" | "channels" | "creatives" | "openapi.json") => Self::Admin,
+            Some("metrics" | "healthz" | "readyz" | "channels" | "creatives" | "ops" | "openapi.json") => {
+                Self::Admin
+            }
             _ => Self::Other,
         }
     }

@@ -5,6 +5,7 @@ mod change;
 mod channel;
 mod diff;
 mod document;
+mod follow;
 mod list;
 mod place;
 mod push;
@@ -42,6 +43,11 @@ pub(crate) enum Command {
     /// takes to be heard everywhere, nothing is sent without --force. If something fails on the way, the last line says which
     /// rules are in force.
     Push(push::Args),
+    /// Carry rules from a store to the origin whenever they change there
+    ///
+    /// Runs until it is stopped. Rules with faults, a key that is not there and a store that does not answer change nothing:
+    /// the log says so, once, and what is in force stays.
+    Follow(follow::Args),
     /// Print the JSON schema of a document
     Schema(schema::Args),
 }
@@ -55,6 +61,7 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Move(args) => channel::alter(args).await,
         Command::Cancel(args) => channel::cancel(args).await,
         Command::Push(args) => push::run(args).await,
+        Command::Follow(args) => follow::run(args).await,
         Command::Schema(args) => {
             schema::run(&args);
             Ok(ExitCode::SUCCESS)
