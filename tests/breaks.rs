@@ -182,7 +182,7 @@ fn every_fault_is_told_with_its_line_and_its_pointer() {
     bad.json:6:9: /fill/pod/0/creative: is "acme 30": expected letters, digits and . _ : - alone, at most 64 of them
     bad.json:7:7: /fill/pod/1/duration_ms: is missing
     bad.json:9:5: /fill/rest: is "slaet": expected resume, slate or wait
-    bad.json:11:3: /shedule: is not known here: expected one of version, channel, openers, lengths, returns, fill, restrictions, exempt, schedule
+    bad.json:11:3: /shedule: is not known here: expected one of version, channel, openers, lengths, returns, fill, restrictions, exempt, schedule, positions
     bad.json: 4 faults
     "#);
     let output = breaks(
