@@ -1,4 +1,5 @@
 // Plays one URL with one player as it comes from npm, and counts what a viewer would notice.
+import { Runs } from '/tests/e2e/runs.js';
 import { ClockReader } from '/web/src/clock.js';
 import {
   TokenInCookie,
@@ -33,11 +34,13 @@ const probe = {
   /** How long each one lasted, in ms; null while it lasts. */
   stalls: [],
   clock: { reads: 0, misses: 0, first: null, last: null, latencyMs: null },
+  runs: new Runs(),
   ended: false,
   /** Forgets what happened while the player found its place. */
   reset() {
     this.stalls = [];
     this.clock = { reads: 0, misses: 0, first: null, last: null, latencyMs: null };
+    this.runs = new Runs();
   },
   look() {
     const quality = video.getVideoPlaybackQuality();
@@ -95,6 +98,7 @@ video.addEventListener('ended', () => {
 const reader = new ClockReader();
 const onFrame = () => {
   const { ms } = reader.read(video);
+  probe.runs.note(ms, performance.now());
   if (ms === null) {
     probe.clock.misses += 1;
   } else {

@@ -27,15 +27,16 @@ export async function runOrigin(stage, port, data) {
   return { url, part };
 }
 
-/** Starts the encoder with its test picture and waits until the channel can be played. */
+/** Starts the encoder with its test picture, waits until the channel can be played, and gives its process. */
 export async function startEncoder(stage, origin, channel = 'demo', args = []) {
-  await stage.start({
+  const part = await stage.start({
     name: `encoder-${channel}`,
     command: paths.encoder(),
     args: ['test', '--push', `${origin}/ingest/${channel}`, '--ladder', SMALL_LADDER, ...args],
     ready: () => answers(`${origin}/live/${channel}/index.m3u8`),
   });
   await untilDeep(origin, channel);
+  return part;
 }
 
 /** Players start some segments behind the live edge: so many must exist. */
