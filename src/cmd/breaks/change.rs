@@ -4,7 +4,7 @@ use std::fmt;
 
 use selvedge_breaks::{
     Micros, Rules, UnixMicros,
-    rules::{Item, Planned, Rest, Restriction},
+    rules::{At, Item, Planned, Position, Rest, Restriction},
 };
 use serde::Serialize;
 
@@ -27,6 +27,13 @@ pub(super) enum Change {
     Cancelled {
         #[serde(flatten)]
         planned: Planned,
+    },
+    /// A break at a place of an asset: new, gone, elsewhere or with other ads.
+    Position {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        from: Option<Position>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        to: Option<Position>,
     },
     /// The static pod.
     Pod { from: Vec<Item>, to: Vec<Item> },
@@ -67,6 +74,7 @@ pub(super) enum Change {
 /// All that `to` has otherwise than `from`: breaks in the order in which they begin, then what fills them, then the rest.
 pub(super) fn changes(from: &Rules, to: &Rules) -> Vec<Change> {
     let mut changes = scheduled(from, to);
+    changes.extend(placed(from, to));
     changes.extend(filled(from, to));
     changes.extend(ruled(from, to));
     changes
@@ -105,6 +113,27 @@ fn scheduled(from: &Rules, to: &Rules) -> Vec<Change> {
     }));
     changes.sort_by_key(|(at, _)| *at);
     changes.into_iter().map(|(_, change)| change).collect()
+}
+
+fn placed(from: &Rules, to: &Rules) -> Vec<Change> {
+    let named = |rules: &Rules, one: &Position| {
+        rules
+            .positions
+            .iter()
+            .find(|other| other.name == one.name)
+            .cloned()
+    };
+    let gone = from.positions.iter().filter(|one| named(to, one).is_none());
+    let gone = gone.map(|one| (Some(one.clone()), None));
+    let there = to
+        .positions
+        .iter()
+        .map(|one| (named(from, one), Some(one.clone())));
+    there
+        .chain(gone)
+        .filter(|(from, to)| from != to)
+        .map(|(from, to)| Change::Position { from, to })
+        .collect()
 }
 
 fn filled(from: &Rules, to: &Rules) -> Vec<Change> {
@@ -203,8 +232,8 @@ impl Change {
     /// The letter in front of the line: `+`, `-`, `>` or `~`.
     const fn mark(&self) -> char {
         match self {
-            Self::Added { .. } => '+',
-            Self::Cancelled { .. } => '-',
+            Self::Added { .. } | Self::Position { from: None, .. } => '+',
+            Self::Cancelled { .. } | Self::Position { to: None, .. } => '-',
             Self::Moved { .. } => '>',
             _ => '~',
         }
@@ -214,6 +243,7 @@ impl Change {
         match self {
             Self::Added { planned } | Self::Cancelled { planned } => planned.name.as_str(),
             Self::Moved { to, .. } | Self::Resized { to, .. } => to.name.as_str(),
+            Self::Position { from, to } => to.as_ref().or(from.as_ref()).map_or("", |one| one.name.as_str()),
             Self::Pod { .. } | Self::Slate { .. } | Self::Rest { .. } | Self::AdServer { .. } => "fill",
             Self::Openers { .. } => "openers",
             Self::Length { .. } => "lengths",
@@ -275,6 +305,26 @@ impl Told<'_> {
             Change::Resized { from, to } => {
                 format!("at {}: {}", when(to.at), resized(from.duration, to.duration))
             }
+            Change::Position { from, to } => match (from, to) {
+                (None, Some(to)) => format!("is new in the asset: {}, {}", place(to.at), own_pod(to)),
+                (Some(from), None) => format!("is taken from the asset: {}", place(from.at)),
+                (Some(from), Some(to)) if from.at != to.at => {
+                    let moved = format!("moves in the asset: {} → {}", place(from.at), place(to.at));
+                    match from.pod == to.pod {
+                        true => moved,
+                        false => format!("{moved}; {} → {}", own_pod(from), own_pod(to)),
+                    }
+                }
+                (Some(from), Some(to)) => {
+                    format!(
+                        "{} in the asset: {} → {}",
+                        place(to.at),
+                        own_pod(from),
+                        own_pod(to)
+                    )
+                }
+                (None, None) => String::new(),
+            },
             Change::Pod { from, to } => format!("pod: {} → {}", pod(from), pod(to)),
             Change::Slate { from, to } => format!("slate: {} → {}", slate(from.as_ref()), slate(to.as_ref())),
             Change::Rest { from, to } => format!("behind the last ad: {} → {}", rest(*from), rest(*to)),
@@ -346,6 +396,23 @@ fn pod(pod: &[Item]) -> String {
         return "no ads".to_owned();
     }
     pod.iter().map(item).collect::<Vec<_>>().join(", ")
+}
+
+/// Where a break is in an asset.
+fn place(at: At) -> String {
+    match at {
+        At::Start => "at its start".to_owned(),
+        At::Offset(offset) => format!("at {}", words::length(offset)),
+        At::End => "at its end".to_owned(),
+    }
+}
+
+/// The ads of a break in an asset.
+fn own_pod(position: &Position) -> String {
+    if position.pod.is_empty() {
+        return "the pod of the rules".to_owned();
+    }
+    pod(&position.pod)
 }
 
 fn slate(slate: Option<&Item>) -> String {

@@ -131,7 +131,7 @@ impl Push {
                 println!("  ! {}", risk.told(now));
             }
         }
-        let outcome = if changes.is_empty() && matches!(self.before, InForce::Good(_)) {
+        let outcome = if self.is_these(&self.before) {
             Outcome::Unchanged
         } else if !risks.is_empty() && !args.force {
             Outcome::TooClose

@@ -63,6 +63,22 @@ fn fill_and_rules_are_told_by_what_they_do() {
 }
 
 #[test]
+fn breaks_of_an_asset_are_told_by_where_they_are_in_it() {
+    let from = r#""fill": {"pod": [{"creative": "acme-30", "duration_ms": 30000}]}, "positions": [
+        {"name": "pre", "at": "start"}, {"name": "mid", "at": 600000}, {"name": "late", "at": 900000},
+        {"name": "post", "at": "end"}]"#;
+    let to = r#""fill": {"pod": [{"creative": "acme-30", "duration_ms": 30000}]}, "positions": [
+        {"name": "pre", "at": "start", "pod": [{"creative": "fish-15", "duration_ms": 15000}]},
+        {"name": "mid", "at": 660000}, {"name": "new", "at": 30500}, {"name": "post", "at": "end"}]"#;
+    assert_snapshot!(told(from, to), @r"
+      ~ pre   at its start in the asset: the pod of the rules → fish-15 (15 s)
+      ~ mid   moves in the asset: at 10 min → at 11 min
+      + new   is new in the asset: at 30.5 s, the pod of the rules
+      - late  is taken from the asset: at 15 min
+    ");
+}
+
+#[test]
 fn documents_that_say_the_same_have_no_changes_however_they_are_written() {
     let one = r#""lengths": {"default_ms": 120000}, "exempt": ["a", "b"]"#;
     assert_eq!(told(one, r#""exempt": ["b", "a"], "returns": {}"#), "");
