@@ -33,6 +33,7 @@ const STALL_MS = 200;
 /** After the first frames players still jump to their place behind the live edge. */
 const SETTLE_MS = 4_000;
 const LATENCY_TOLERANCE_MS = 500;
+const LOW_LATENCY_MS = 2_000;
 
 describe('ads in a live channel', () => {
   const stage = new Stage();
@@ -69,15 +70,15 @@ describe('ads in a live channel', () => {
       breaks: { cohort: 'all', dateranges: true },
     });
 
-  for (const kind of EDGES) {
-    test(`${BREAKS} breaks through the edge ${kind}`, async (t) => {
+  /** Plays through breaks with several players side by side. */
+  const play = (title, kind, players, distance) =>
+    test(`${BREAKS} breaks ${title}`, async (t) => {
       const { url, part } = await startOne(kind);
       const token = keys.mint('/', '10m');
       const shows = await Promise.all(
-        PLAYERS.map(async (player) => ({
-          player,
-          name: `${kind}-${player}`,
-          page: await openPlayer(browser, site, player, entry(player, url, CHANNEL, token, 'query')),
+        players.map(async (player) => ({
+          name: `${kind}-${player}-${distance}`,
+          page: await openPlayer(browser, site, player, entry(player, url, CHANNEL, token), distance),
         })),
       );
       try {
@@ -119,12 +120,13 @@ describe('ads in a live channel', () => {
             return { name, fatal, stalls, latencies, runs };
           }),
         );
-        writeFileSync(join(artifacts(), `${kind}.json`), JSON.stringify({ planned, seen }, null, 1));
+        writeFileSync(join(artifacts(), `${kind}-${distance}.json`), JSON.stringify({ planned, seen }, null, 1));
         for (const { name, fatal, stalls, latencies, runs } of seen) {
           assert.deepEqual(fatal, [], name);
           assert.deepEqual(stalls.filter((ms) => ms === null || ms > STALL_MS), [], `${name} does not stall`);
           assertRuns(name, runs, planned);
           const [begun, ended] = latencies;
+          if (distance === 'low') assert.ok(ended < LOW_LATENCY_MS, `${name}: ${ended} ms behind`);
           assert.ok(ended - begun <= LATENCY_TOLERANCE_MS, `${name}: ${latencies} ms behind`);
         }
       } finally {
@@ -132,7 +134,10 @@ describe('ads in a live channel', () => {
         await part.stop();
       }
     });
-  }
+
+  for (const kind of EDGES) play(`through the edge ${kind}`, kind, PLAYERS, 'far');
+  play('at low latency', 'native', ['hls'], 'low');
+  play('at low latency, by an MPD', 'native', ['dash'], 'low');
 
   test('are the same bytes from every edge, and from one that was started later', async () => {
     const out = Math.ceil((Date.now() + LEAD_MS) / GRID_MS) * GRID_MS;

@@ -69,9 +69,13 @@ export function entry(player, edge, channel, token, carrier = 'query') {
   return edge + document;
 }
 
-/** Opens the test page with one player on one URL that carries its token. */
-export function openPlayer(browser, site, player, url) {
-  return openPage(browser, site, { player, src: url });
+/**
+ * Opens the test page with one player on one URL that carries its token.
+ *
+ * @param {'far' | 'low'} [distance] whether it plays behind the live edge by whole segments, or as close as it can
+ */
+export function openPlayer(browser, site, player, url, distance = 'far') {
+  return openPage(browser, site, { player, src: url, distance });
 }
 
 /**
