@@ -14,6 +14,7 @@
 
 mod daterange;
 mod point;
+pub mod value;
 
 use daterange::Ranges;
 use point::Point;

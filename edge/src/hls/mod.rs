@@ -9,7 +9,6 @@ mod plan;
 mod report;
 mod source;
 mod stitch;
-mod tags;
 mod uri;
 mod write;
 

@@ -2,14 +2,14 @@
 
 use core::{fmt::Write as _, ops::Range};
 
-use selvedge_breaks::{Micros, Place};
+use selvedge_breaks::{
+    Micros, Place,
+    hls::value::{Quoted, Seconds},
+};
 
 use super::{Writer, length_of};
 use crate::{
-    hls::{
-        line::{Line, Tag, lines},
-        tags::{Quoted, Seconds},
-    },
+    hls::line::{Line, Tag, lines},
     timeline::{Filling, Out, Span},
 };
 

@@ -3,13 +3,10 @@
 
 use core::fmt::Write as _;
 
-use selvedge_breaks::{Micros, UnixMicros};
+use selvedge_breaks::{Micros, UnixMicros, hls::value::Seconds};
 
 use super::Writer;
-use crate::hls::{
-    line::{attribute, attributes, seconds},
-    tags::Seconds,
-};
+use crate::hls::line::{attribute, attributes, seconds};
 
 impl Writer<'_> {
     /// `EXT-X-PROGRAM-DATE-TIME` of a segment.

@@ -5,9 +5,10 @@ use std::fmt::{self, Write as _};
 
 use selvedge_breaks::{Signal, scte35};
 
-use super::tags::{Hex, Quoted, Seconds};
+use super::tags::seconds;
 use crate::media::{Event, Snapshot, Splice, signals};
 use crate::time::UnixMillis;
+use selvedge_breaks::hls::value::{Hex, Quoted};
 
 /// What was told of events, and since when.
 #[derive(Debug, Default)]
@@ -137,13 +138,13 @@ fn write(text: &mut String, event: &Event, end: Option<&Event>) -> fmt::Result {
     )?;
     if let Some(end) = end {
         let span = end.wall.saturating_sub(event.wall);
-        write!(text, ",DURATION={}", Seconds(span))?;
+        write!(text, ",DURATION={}", seconds(span))?;
     }
     match (event.splice, event.span) {
         // How long a break will be is a plan, until its end has come.
-        (Some(Splice::Out), Some(span)) => write!(text, ",PLANNED-DURATION={}", Seconds(span))?,
+        (Some(Splice::Out), Some(span)) => write!(text, ",PLANNED-DURATION={}", seconds(span))?,
         (Some(Splice::In), _) => text.push_str(",DURATION=0"),
-        (_, Some(span)) => write!(text, ",DURATION={}", Seconds(span))?,
+        (_, Some(span)) => write!(text, ",DURATION={}", seconds(span))?,
         (_, None) => {}
     }
     let section = section_of(event);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::memory::Memory;
 use super::report;
 use super::segment::{Place, target_nanos, write_entry, write_hint, write_parts};
-use super::tags::Seconds;
+use super::tags::seconds;
 use crate::media::{Entry, Grid, OpenView, Snapshot, TrackView};
 use crate::render::piece::Piece;
 
@@ -131,7 +131,7 @@ impl<'a> Playlist<'a> {
         writeln!(text, "#EXT-X-TARGETDURATION:{target}")?;
         self.write_control(text)?;
         if self.has_parts() {
-            let part = Seconds(target_nanos(self.grid));
+            let part = seconds(target_nanos(self.grid));
             writeln!(text, "#EXT-X-PART-INF:PART-TARGET={part}")?;
         }
         if let Some(first) = self.entries().first() {
@@ -163,10 +163,10 @@ impl<'a> Playlist<'a> {
         }
         if self.has_parts() {
             let hold_back = 3 * u64::from(self.grid.target_duration_s);
-            let part_hold_back = Seconds(3 * target_nanos(self.grid));
+            let part_hold_back = seconds(3 * target_nanos(self.grid));
             write!(text, "HOLD-BACK={hold_back},PART-HOLD-BACK={part_hold_back},")?;
         }
-        write!(text, "CAN-SKIP-UNTIL={}", Seconds(skip))?;
+        write!(text, "CAN-SKIP-UNTIL={}", seconds(skip))?;
         if self.snapshot.events_told > 0 {
             text.push_str(",CAN-SKIP-DATERANGES=YES");
         }

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
 
-use super::tags::Quoted;
 use super::{iframes, report};
 use crate::cmaf::{Init, Kind};
 use crate::media::{Snapshot, TrackView};
+use selvedge_breaks::hls::value::Quoted;
 
 /// Writes the multivariant playlist: each video rendition with each group of audio, or each audio rendition by
 /// itself where there is no video; and with subtitles, where there are any.

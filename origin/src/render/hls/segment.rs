@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use super::tags::Seconds;
+use super::tags::seconds;
 use crate::media::{Entry, Grid, OpenView, Part, Snapshot, TrackView};
 use crate::time::{UnixMillis, ticks_to_nanos};
 
@@ -103,7 +103,7 @@ pub(super) fn write_parts(text: &mut String, name: &str, parts: &[Part], timesca
     let stem = stem(name);
     for (index, part) in parts.iter().enumerate() {
         let span = ticks_to_nanos(part.duration.cast_signed(), timescale);
-        write!(text, "#EXT-X-PART:DURATION={}", Seconds(span))?;
+        write!(text, "#EXT-X-PART:DURATION={}", seconds(span))?;
         write!(text, ",URI=\"{stem}.{index}.m4s\"")?;
         text.push_str(if part.independent {
             ",INDEPENDENT=YES\n"
@@ -120,7 +120,7 @@ fn write_gap_parts(text: &mut String, sequence: u64, span: i64, grid: Grid) -> f
     let mut left = span;
     let mut index = 0_u64;
     while left > 0 {
-        let duration = Seconds(left.min(target));
+        let duration = seconds(left.min(target));
         writeln!(
             text,
             "#EXT-X-PART:DURATION={duration},URI=\"gap-{sequence}.{index}.m4s\",GAP=YES"

@@ -1,12 +1,12 @@
-//! Values of attributes, as playlists write them.
+//! Values of attributes, as playlists write them (RFC 8216bis §4.2): what an origin and an edge write is written alike.
 
 use core::fmt;
 
-use selvedge_breaks::Micros;
+use crate::time::Micros;
 
 /// A length as seconds in decimals, exact: without trailing zeros, or with all six (`{:.6}`), as `EXTINF`s have them.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Seconds(pub(super) Micros);
+pub struct Seconds(pub Micros);
 
 impl fmt::Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -25,9 +25,20 @@ impl fmt::Display for Seconds {
     }
 }
 
-/// Text for a quoted-string (RFC 8216bis §4.2): what it may not hold is percent-encoded, and `%` with it.
+/// Bytes as a hexadecimal-sequence.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Quoted<'a>(pub(super) &'a str);
+pub struct Hex<'a>(pub &'a [u8]);
+
+impl fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("0x")?;
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02X}"))
+    }
+}
+
+/// Text for a quoted-string: what it may not hold is percent-encoded, and `%` with it.
+#[derive(Clone, Copy, Debug)]
+pub struct Quoted<'a>(pub &'a str);
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -59,5 +70,10 @@ mod tests {
     #[test]
     fn quoted_text_can_neither_end_its_string_nor_name_a_variable() {
         assert_eq!(Quoted("a\"b\r\n{$c}%").to_string(), "a%22b%0D%0A%7B$c}%25");
+    }
+
+    #[test]
+    fn bytes_are_hexadecimal_in_capitals() {
+        assert_eq!(Hex(&[0xfc, 0x30, 0x0a]).to_string(), "0xFC300A");
     }
 }
