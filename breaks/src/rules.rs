@@ -3,7 +3,7 @@
 mod position;
 mod read;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 pub use self::position::{Asset, At, Position};
 
@@ -146,7 +146,7 @@ pub enum Rest {
 
 /// What a viewer may not do in a break.
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Restriction {
     /// Seek forward inside it, or play it faster.

@@ -11,12 +11,13 @@ use crate::{
     dash,
     decide::Decided,
     handle::Edge,
-    hls::{self, Cues, Stitching},
+    hls::{self, Guiding, Stitching},
     onward::{Onward, Root},
     platform::{Answer, Body, OriginResponse, Unanswered},
     problem::Problem,
     reroot::Reroot,
     route::Resource,
+    site::{ASKS_FOR_INTERSTITIALS, BreakForm},
 };
 
 /// The origin's headers that a viewer gets, with what it says of media in CMSD (CTA-5006). `Set-Cookie` and whatever
@@ -88,7 +89,7 @@ fn pass<B>(
     let is_unknown = authorised.routed.method == Method::HEAD
         && authorised.routed.resource != Resource::Media
         && edge.site.breaks.is_some();
-    let changes = onward.root.is_some() || decided.is_some() || is_unknown;
+    let changes = onward.root.is_some() || decided.is_some() || is_unknown || carries(edge, authorised);
     if changes && origin.status == StatusCode::OK {
         // These speak of the origin's bytes; for a HEAD, the length of ours is not known.
         for name in [
@@ -148,13 +149,20 @@ fn rewrite(
     let reroot = root.map(|root| Reroot::new(root, authorised.routed.uri.path()));
     let rewritten = match (authorised.routed.resource, &reroot) {
         (Resource::Playlist, reroot) => match decided {
+            Some(decided) if decided.is_guided => {
+                hls::guide(document, &guiding(edge, decided), reroot.as_ref()).into_owned()
+            }
             Some(decided) => {
                 let stitching = stitching(edge, decided, authorised.routed.uri.path());
                 hls::stitch(document, &stitching, reroot.as_ref()).into_owned()
             }
-            None => reroot
-                .as_ref()
-                .map_or_else(|| document.to_owned(), |reroot| hls::reroot(document, reroot)),
+            None => {
+                let carried = carries(edge, authorised).then(|| hls::carry(document, ASKS_FOR_INTERSTITIALS));
+                let document = carried.as_deref().unwrap_or(document);
+                reroot
+                    .as_ref()
+                    .map_or_else(|| document.to_owned(), |reroot| hls::reroot(document, reroot))
+            }
         },
         (Resource::Manifest, reroot) => {
             let path = Some(authorised.routed.uri.path());
@@ -175,7 +183,7 @@ fn rewrite(
                 None => stitched.into_owned(),
             }
         }
-        (Resource::Media, _) => document.to_owned(),
+        (Resource::AssetList | Resource::Media, _) => document.to_owned(),
     };
     Ok(rewritten.into_bytes())
 }
@@ -186,11 +194,30 @@ fn stitching<'a>(edge: &Edge, decided: &'a Decided, path: &'a str) -> Stitching<
         slice: &decided.slice,
         decisions: &decided.decisions,
         rendition: &decided.rendition,
-        cues: Cues::Stripped,
+        cues: rules.map(|rules| rules.cues).unwrap_or_default(),
         tells_ads: rules.is_some_and(|rules| rules.dateranges),
         skips: decided.skips,
         path: Some(path),
     }
+}
+
+fn guiding<'a>(edge: &'a Edge, decided: &'a Decided) -> Guiding<'a> {
+    let rules = edge.site.breaks.as_ref();
+    Guiding {
+        slice: &decided.slice,
+        cues: rules.map(|rules| rules.cues).unwrap_or_default(),
+        restrict: rules.map_or(&[], |rules| &rules.restrict),
+        skips: decided.skips,
+    }
+}
+
+/// Whether a player asked for the guided form where it may choose. It asks once, of the multivariant playlist, and the
+/// media playlists are asked for as that says.
+fn carries(edge: &Edge, authorised: &Authorised) -> bool {
+    let form = edge.site.breaks.as_ref().map(|rules| rules.form);
+    form == Some(BreakForm::Auto)
+        && authorised.routed.resource == Resource::Playlist
+        && BreakForm::Auto.is_guided(authorised.routed.uri.query())
 }
 
 /// What the viewer's own cache may do. No cache between edge and viewer may keep an answer: the next request

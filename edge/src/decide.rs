@@ -23,6 +23,8 @@ pub(crate) struct Decided {
     pub(crate) rendition: String,
     /// Whether the player asked for a delta update.
     pub(crate) skips: bool,
+    /// Whether the player is told of breaks, and puts in their ads itself.
+    pub(crate) is_guided: bool,
 }
 
 /// The rules of a site for a resource that may have breaks in it: a playlist or an MPD that is read.
@@ -43,7 +45,7 @@ pub(crate) fn slice_of<B>(resource: Resource, answer: Option<&Answer<B>>) -> Opt
     let mark = match resource {
         Resource::Playlist => slice::LOG_TAG,
         Resource::Manifest => slice::LOG_SCHEME,
-        Resource::Media => return None,
+        Resource::AssetList | Resource::Media => return None,
     };
     if origin.status != StatusCode::OK || memchr::memmem::find(body, mark.as_bytes()).is_none() {
         return None;
@@ -111,7 +113,8 @@ impl Place {
     }
 }
 
-fn want(target: String) -> Want {
+/// The want of a decision.
+pub(crate) fn want(target: String) -> Want {
     let mut headers = HeaderMap::new();
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     Want::Origin(OriginRequest {
@@ -127,7 +130,7 @@ fn want(target: String) -> Want {
 pub(crate) struct Decisions(VecDeque<(String, Arc<Decision>)>);
 
 impl Decisions {
-    fn get(&self, target: &str) -> Option<Arc<Decision>> {
+    pub(crate) fn get(&self, target: &str) -> Option<Arc<Decision>> {
         let found = self.0.iter().find(|(known, _)| known == target)?;
         Some(Arc::clone(&found.1))
     }

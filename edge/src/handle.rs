@@ -13,17 +13,18 @@ use selvedge_breaks::Slice;
 use selvedge_token::{Authentic, KeySetVersion, Refusal, Standing, UnixMillis, VerdictCache, Verifier};
 
 use crate::{
+    asset_list::Asked,
     authorise::{Authorised, Grant, Settled, judge},
     compose::compose,
     cors,
-    decide::{Decided, Decisions, Place, rules, slice_of},
+    decide::{Decided, Decisions, Place, rules, slice_of, want},
     gather::{asks_to_skip, plan},
     limits::{MAX_VERDICT_BYTES, MAX_VERDICTS},
     onward::onward,
     platform::{Answer, Body, Plan, Platform, Want},
     problem::Problem,
     record::Record,
-    route::{Routed, RoutedResource, route},
+    route::{Resource, Routed, RoutedResource, route},
     site::{ConfigError, Site, key_set},
     streams::{Lease, Leases},
     visit::Visit,
@@ -157,6 +158,10 @@ impl Edge {
             return Ok(redirect(status, location));
         }
 
+        if authorised.routed.resource == Resource::AssetList {
+            let asked = Asked::of(&self.site, &authorised).ok_or(Problem::UnknownPath)?;
+            return Ok(self.list_assets(platform, &asked).await);
+        }
         let stitches = rules(&self.site, &authorised.routed).is_some();
         let answers = platform
             .gather(plan(&authorised, &onward, stitches, visit.request.headers()))
@@ -178,7 +183,14 @@ impl Edge {
     ) -> Option<Decided> {
         let rules = rules(&self.site, &authorised.routed)?;
         let (slice, place) = (slice?, Place::of(authorised)?);
-        let plans = place.plans(&slice, rules, &unpoisoned(&self.decisions));
+        let query = authorised.routed.uri.query();
+        let is_guided = authorised.routed.resource == Resource::Playlist && rules.form.is_guided(query);
+        let plans = if is_guided {
+            // Who is guided asks for the ads itself.
+            Vec::new()
+        } else {
+            place.plans(&slice, rules, &unpoisoned(&self.decisions))
+        };
         for plan in plans {
             let answers = platform.gather(plan.clone()).await;
             unpoisoned(&self.decisions).learn(&plan, answers);
@@ -188,8 +200,21 @@ impl Edge {
             slice,
             decisions,
             rendition: place.rendition,
-            skips: asks_to_skip(authorised.routed.uri.query()),
+            skips: asks_to_skip(query),
+            is_guided,
         })
+    }
+
+    /// Answers for the assets of a break, from its decision.
+    async fn list_assets<P: Platform>(&self, platform: &P, asked: &Asked) -> Response<Body<P::Body>> {
+        if unpoisoned(&self.decisions).get(&asked.decision).is_none() {
+            let plan = Plan {
+                wants: vec![want(asked.decision.clone())],
+            };
+            let answers = platform.gather(plan.clone()).await;
+            unpoisoned(&self.decisions).learn(&plan, answers);
+        }
+        asked.answer(&unpoisoned(&self.decisions))
     }
 
     /// Asks the store where a token needs its word. Most need none, and nothing is waited for.

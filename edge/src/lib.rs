@@ -56,6 +56,7 @@
     )
 )]
 
+mod asset_list;
 mod authorise;
 mod carrier;
 pub mod certificate;
@@ -91,5 +92,5 @@ pub use selvedge_token::{
     Coordinates, FingerprintKind, KeySetVersion, MemoryStore, RequestContext, Standing, Store, StoreKey,
     StoreRequest, UnixMillis,
 };
-pub use site::{BreakRules, ConfigError, OnUnknown, OriginUrl, SessionRules, Site, StreamRules};
+pub use site::{BreakForm, BreakRules, ConfigError, OnUnknown, OriginUrl, SessionRules, Site, StreamRules};
 pub use visit::Visit;

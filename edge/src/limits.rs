@@ -20,6 +20,9 @@ pub(crate) const MAX_DECISION: usize = 1 << 20;
 /// Most decisions that one instance remembers: a DVR window of three hours has a dozen breaks.
 pub(crate) const MAX_DECISIONS: usize = 64;
 
+/// Most rounds of slate in one list of assets: an hour of slate of two seconds, and more than any break has.
+pub(crate) const MAX_ROUNDS: u64 = 1800;
+
 /// Longest client certificate that is read, in bytes: TLS stacks commonly take 16 KiB for a whole chain.
 pub(crate) const MAX_CERTIFICATE: usize = 16 << 10;
 

@@ -4,6 +4,7 @@ use http::{Method, Request, header};
 use selvedge_token::RequestUri;
 
 use crate::{
+    asset_list,
     carrier::{Carried, Carriers, take_path_tokens, take_tokens},
     limits::MAX_URL,
     problem::Problem,
@@ -17,6 +18,8 @@ pub enum Resource {
     Playlist,
     /// A DASH manifest.
     Manifest,
+    /// The list of a break's assets, which the edge itself answers.
+    AssetList,
     /// An init segment, a segment, a subtitle file, an image: bytes that pass.
     Media,
 }
@@ -27,12 +30,16 @@ impl Resource {
         match self {
             Self::Playlist => "playlist",
             Self::Manifest => "manifest",
+            Self::AssetList => "asset-list",
             Self::Media => "media",
         }
     }
 
     fn of(path: &str) -> Option<Self> {
         let (_, filename) = path.rsplit_once('/')?;
+        if filename == asset_list::FILE {
+            return Some(Self::AssetList);
+        }
         let (_, extension) = filename.rsplit_once('.')?;
         Some(match extension {
             "m3u8" => Self::Playlist,

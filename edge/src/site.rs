@@ -1,10 +1,11 @@
 //! What an operator configures of an edge: the site document and the keys.
 
+use selvedge_breaks::rules::Restriction;
 use selvedge_token::{Dialect, JwkSet, KeyError, KeySet, Policy};
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::carrier::Carriers;
+use crate::{carrier::Carriers, hls::Cues};
 
 /// The site document: JSON, the same on every platform. Every field may be left out.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
@@ -40,15 +41,51 @@ pub struct BreakRules {
     /// The cohort whose decisions are shown: letters, digits and `.`, `_`, `:` or `-`. `all` by default.
     #[serde(deserialize_with = "name")]
     pub cohort: String,
-    /// Whether players are told of breaks and ads in `EXT-X-DATERANGE`s; so by default.
+    /// Whether players are told of stitched breaks and ads in `EXT-X-DATERANGE`s; so by default.
     pub dateranges: bool,
+    /// How players of HLS get breaks.
+    pub form: BreakForm,
+    /// What a viewer may not do in a break of the guided form; nothing by default.
+    pub restrict: Vec<Restriction>,
+    /// What becomes of the marks of ads in the source; they go by default.
+    pub cues: Cues,
 }
+
+/// How players of HLS get breaks.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub enum BreakForm {
+    /// In the playlist, in the place of the programme.
+    #[default]
+    Stitched,
+    /// As interstitials (RFC 8216bis Appendix D): the player is told where a break is, and asks for its ads.
+    Guided,
+    /// As interstitials where the multivariant playlist is asked for with `_HLS_interstitials=1`, else stitched.
+    Auto,
+}
+
+impl BreakForm {
+    /// Whether a request with this query is answered in the guided form.
+    pub(crate) fn is_guided(self, query: &str) -> bool {
+        match self {
+            Self::Stitched => false,
+            Self::Guided => true,
+            Self::Auto => query.split('&').any(|pair| pair == ASKS_FOR_INTERSTITIALS),
+        }
+    }
+}
+
+/// What a player asks for the guided form with.
+pub(crate) const ASKS_FOR_INTERSTITIALS: &str = "_HLS_interstitials=1";
 
 impl Default for BreakRules {
     fn default() -> Self {
         Self {
             cohort: "all".into(),
             dateranges: true,
+            form: BreakForm::default(),
+            restrict: Vec::new(),
+            cues: Cues::default(),
         }
     }
 }

@@ -6,12 +6,14 @@ mod channel;
 mod laid;
 mod player;
 
+use std::collections::BTreeMap;
+
 use channel::{Channel, Keys, TOLERANCE, View};
 use laid::{LEAD, any_channel, every_eight_minutes, hours};
 use player::{Player, Playlist};
 use proptest::prelude::*;
 use selvedge_breaks::{After, Micros, Slice};
-use selvedge_edge::hls::{Cues, Stitching, stitch};
+use selvedge_edge::hls::{Cues, Guiding, Stitching, guide, stitch};
 
 /// A playlist as an edge makes it of a view.
 fn compose(channel: &Channel, view: &View, slice: &Slice, rendition: &str, skips: bool) -> String {
@@ -26,6 +28,17 @@ fn compose(channel: &Channel, view: &View, slice: &Slice, rendition: &str, skips
         path: None,
     };
     stitch(&channel.playlist(view, rendition), &stitching, None).into_owned()
+}
+
+/// The same in the guided form.
+fn compose_guided(channel: &Channel, view: &View, slice: &Slice, skips: bool) -> String {
+    let guiding = Guiding {
+        slice,
+        cues: Cues::Stripped,
+        restrict: &[],
+        skips,
+    };
+    guide(&channel.playlist(view, "v"), &guiding, None).into_owned()
 }
 
 /// Plays a channel from its beginning, and checks what only a test can know.
@@ -80,6 +93,46 @@ fn play(channel: &Channel, window: usize) -> Player {
         }
     }
     player
+}
+
+/// Plays a channel in the guided form: the programme goes on as it is, and each break is told of with what its stitched
+/// form tells of it.
+fn play_guided(channel: &Channel, window: usize) {
+    let mut player = Player::default();
+    for view in channel.views(window) {
+        let slice = channel.slice(&view, LEAD);
+        let text = compose_guided(channel, &view, &slice, false);
+        player.load(&text);
+        let list = player.last.as_ref().unwrap();
+        let numbers = (list.media, list.segments.len());
+        assert_eq!(numbers, (channel.number(view.window.start), view.window.len()));
+        let stitched = Playlist::read(&compose(channel, &view, &slice, "v", false), None);
+        let of = |list: &'_ Playlist, class: &str| -> Vec<_> {
+            let ranges = list.ranges.values().filter(|range| range["CLASS"] == class);
+            ranges.cloned().collect()
+        };
+        let guided = of(list, "com.apple.hls.interstitial");
+        for told in of(&stitched, "dev.selvedge.break") {
+            let of_break = |range: &&BTreeMap<String, String>| range["ID"].starts_with(&told["ID"]);
+            let found = guided.iter().find(of_break);
+            let range = found.unwrap_or_else(|| panic!("{told:?} is not in {text}"));
+            for name in ["START-DATE", "PLANNED-DURATION"] {
+                assert_eq!(range[name], told[name], "{name} in {text}");
+            }
+            let length = range.get("DURATION");
+            assert!(
+                length.is_none_or(|length| *length == told["DURATION"]),
+                "{told:?} in {text}"
+            );
+            let list = format!("../asset-list.json?break={}", told["ID"]);
+            assert!(range["X-ASSET-LIST"].starts_with(&list), "{text}");
+        }
+        let update = compose_guided(channel, &view, &slice, true);
+        if channel.keys == Keys::None {
+            let updated = Playlist::read(&update, Some(list));
+            assert_eq!(updated.ranges, list.ranges, "a delta update:\n{update}");
+        }
+    }
 }
 
 /// Parts go from a playlist with time, and a client that skips them keeps what it has.
@@ -179,5 +232,16 @@ proptest! {
     fn any_channel_plays_without_a_violation(channel in any_channel(true), window in 9_usize..24) {
         let player = play(&channel, window);
         check_breaks(&channel, &player, window);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 32, ..laid::cases() })]
+
+    #[test]
+    fn any_channel_is_guided_to_the_breaks_that_it_would_be_stitched_with(
+        channel in any_channel(true), window in 9_usize..24,
+    ) {
+        play_guided(&channel, window);
     }
 }

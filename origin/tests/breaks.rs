@@ -166,6 +166,25 @@ async fn a_scheduled_break_is_told_decided_and_numbered() {
     let (status, headers, media) = world.get(&ad.segments[2].uri, &[("range", "bytes=6-9")]).await;
     assert_eq!((status, media.len()), (StatusCode::PARTIAL_CONTENT, 4));
     assert_eq!(headers[header::CONTENT_TYPE], "video/mp4");
+    // An ad by itself, for players that are guided to it.
+    for (file, kind, line) in [
+        ("index.m3u8", "application/vnd.apple.mpegurl", "v/index.m3u8\n"),
+        (
+            "v/index.m3u8",
+            "application/vnd.apple.mpegurl",
+            "2.m4s\n#EXT-X-ENDLIST\n",
+        ),
+        ("manifest.mpd", "application/dash+xml", "</MPD>\n"),
+    ] {
+        let (status, headers, body) = world.get(&format!("/creatives/acme/{file}"), &[]).await;
+        assert_eq!(
+            (status, &headers[header::CONTENT_TYPE]),
+            (StatusCode::OK, &kind.parse().unwrap())
+        );
+        assert!(body.ends_with(line.as_bytes()), "{file}");
+    }
+    let (status, _, _) = world.get("/creatives/acme/x/index.m3u8", &[]).await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
     let (status, headers, _) = world.get("/decisions/demo/demo-1-si:7/all", &[]).await;
     assert_eq!(status, StatusCode::NOT_FOUND);
     assert_eq!(headers[header::CACHE_CONTROL], "no-store");

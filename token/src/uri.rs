@@ -61,6 +61,19 @@ impl RequestUri {
         &self.query
     }
 
+    /// Scheme, host and port, which stand before the path of an absolute URL: `https://edge.example`, or
+    /// `http://127.0.0.1:8080`. Empty where the request named no host.
+    pub fn origin(&self) -> String {
+        if self.host.is_empty() {
+            return String::new();
+        }
+        if self.has_default_port() {
+            format!("{}://{}", self.scheme, self.host)
+        } else {
+            format!("{}://{}:{}", self.scheme, self.host, self.port)
+        }
+    }
+
     /// Whether the request came over TLS.
     pub fn is_secure(&self) -> bool {
         self.scheme == "https"

@@ -6,6 +6,7 @@
 use std::{borrow::Cow, sync::Arc};
 
 use selvedge_breaks::{Airing, Decision, Micros, Slice, Sums, UnixMicros};
+use serde::Deserialize;
 
 use super::{
     plan::{Piece, Plan, Tail},
@@ -58,7 +59,8 @@ impl Stitching<'_> {
 
 /// What becomes of the marks of ads in a source: `EXT-X-CUE-OUT` and its kin, and `EXT-X-DATERANGE`s with
 /// `SCTE35-OUT` or `SCTE35-IN`.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "snake_case")]
 pub enum Cues {
     /// They go, lest somebody behind puts ads in once more.
     #[default]
@@ -79,7 +81,7 @@ pub fn stitch<'d>(playlist: &'d str, stitching: &Stitching<'_>, reroot: Option<&
     }
 }
 
-fn pass<'d>(playlist: &'d str, reroot: Option<&Reroot<'_>>) -> Cow<'d, str> {
+pub(super) fn pass<'d>(playlist: &'d str, reroot: Option<&Reroot<'_>>) -> Cow<'d, str> {
     match reroot {
         Some(reroot) => Cow::Owned(uri::reroot(playlist, reroot)),
         None => Cow::Borrowed(playlist),

@@ -12,23 +12,58 @@ pub(super) fn reroot(playlist: &str, reroot: &Reroot<'_>) -> String {
     out
 }
 
+/// Adds a query to the URI of each media playlist that a multivariant playlist names (RFC 8216bis §4.4.6). One that leads
+/// to another server stays as it is, and so does a playlist that is none.
+pub(super) fn carry(playlist: &str, query: &str) -> String {
+    if !playlist
+        .lines()
+        .any(|line| line.starts_with("#EXT-X-STREAM-INF:"))
+    {
+        return playlist.to_owned();
+    }
+    let mut out = String::with_capacity(playlist.len() * 2);
+    for line in playlist.split_inclusive('\n') {
+        let is_named = NAMING.iter().any(|tag| line.starts_with(tag)) || !line.starts_with('#');
+        if is_named {
+            rewrite_line(&mut out, line, |out, uri| {
+                out.push_str(uri);
+                if !uri.is_empty() && !uri.contains("//") && !uri.contains('#') {
+                    out.push(if uri.contains('?') { '&' } else { '?' });
+                    out.push_str(query);
+                }
+            });
+        } else {
+            out.push_str(line);
+        }
+    }
+    out
+}
+
+/// Tags that name a media playlist.
+const NAMING: [&str; 2] = ["#EXT-X-MEDIA:", "#EXT-X-I-FRAME-STREAM-INF:"];
+
 /// Copies a line with its end, its URIs moved.
 pub(super) fn reroot_line(out: &mut String, line: &str, reroot: &Reroot<'_>) {
+    rewrite_line(out, line, |out, uri| push(out, uri, reroot));
+}
+
+/// Copies a line with its end, its URIs written by `write`.
+fn rewrite_line(out: &mut String, line: &str, write: impl Fn(&mut String, &str)) {
     let content = line.trim_end_matches(['\n', '\r']);
     let ending = line.get(content.len()..).unwrap_or_default();
     if content.starts_with("#EXT") {
-        reroot_attributes(out, content, reroot);
+        rewrite_attributes(out, content, write);
     } else if content.starts_with('#') {
         out.push_str(content);
     } else {
-        push(out, content, reroot);
+        write(out, content);
     }
     out.push_str(ending);
 }
 
-/// Copies a tag, moving the value of each attribute named `URI`. Quoted values are stepped over whole, so that a
+/// Copies a tag, the value of each attribute named `URI` written by `write`. Quoted values are stepped over whole, so that a
 /// comma or a `URI=` inside one is no attribute.
-fn reroot_attributes(out: &mut String, tag: &str, reroot: &Reroot<'_>) {
+fn rewrite_attributes(out: &mut String, tag: &str, write: impl Fn(&mut String, &str)) {
     let Some((name, mut rest)) = tag.split_once(':') else {
         out.push_str(tag);
         return;
@@ -43,7 +78,7 @@ fn reroot_attributes(out: &mut String, tag: &str, reroot: &Reroot<'_>) {
         out.push_str("=\"");
         let attribute_name = attribute.rsplit(',').next().unwrap_or_default().trim();
         if attribute_name == "URI" {
-            push(out, value, reroot);
+            write(out, value);
         } else {
             out.push_str(value);
         }
@@ -92,6 +127,26 @@ mod tests {
 
         #EXTINF:1.92,a title, with URI=
         /t/tok/live/c/0-1.m4s
+        "#);
+    }
+
+    #[test]
+    fn media_playlists_are_asked_for_with_what_the_player_asked_for() {
+        let playlist = "#EXTM3U\n#EXT-X-SESSION-KEY:METHOD=SAMPLE-AES,URI=\"k\"\n\
+            #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"x\",URI=\"a/index.m3u8?b=1\"\n\
+            #EXT-X-STREAM-INF:BANDWIDTH=1,AUDIO=\"a\"\r\nv/index.m3u8\r\n\n\
+            #EXT-X-STREAM-INF:BANDWIDTH=2\nhttps://x.example/index.m3u8\n\
+            #EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=1,URI=\"v/iframes.m3u8\"";
+        insta::assert_snapshot!(carry(playlist, "g=1").replace('\r', "␍"), @r#"
+        #EXTM3U
+        #EXT-X-SESSION-KEY:METHOD=SAMPLE-AES,URI="k"
+        #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a",NAME="x",URI="a/index.m3u8?b=1&g=1"
+        #EXT-X-STREAM-INF:BANDWIDTH=1,AUDIO="a"␍
+        v/index.m3u8?g=1␍
+
+        #EXT-X-STREAM-INF:BANDWIDTH=2
+        https://x.example/index.m3u8
+        #EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=1,URI="v/iframes.m3u8?g=1"
         "#);
     }
 

@@ -157,11 +157,13 @@ impl Playlist {
                     ));
                 }
                 "#EXT-X-DATERANGE" => {
-                    let range = attributes(value);
-                    assert!(
-                        list.ranges.insert(range["ID"].clone(), range).is_none(),
-                        "a range twice"
-                    );
+                    // Two tags of one identifier tell more of one range, and neither another thing than the other.
+                    let told = attributes(value);
+                    let range = list.ranges.entry(told["ID"].clone()).or_default();
+                    for (name, value) in told {
+                        let old = range.insert(name, value.clone());
+                        assert!(old.is_none_or(|old| old == value), "{line}");
+                    }
                 }
                 "#EXTINF" => length = Some(seconds(value.trim_end_matches(','))),
                 _ if line.starts_with('#') || line.is_empty() => {

@@ -280,7 +280,7 @@ fn patches_of(addressing: Addressing) -> &'static str {
     }
 }
 
-const DASH: &str = "application/dash+xml";
+pub(super) const DASH: &str = "application/dash+xml";
 const PATCH: &str = "application/dash-patch+xml";
 /// Versions that a patch may begin from: about a minute of a channel with four tracks.
 const MAX_VERSIONS: usize = 128;

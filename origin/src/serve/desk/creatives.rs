@@ -17,13 +17,15 @@ use selvedge_breaks::{
 };
 
 use super::super::answer::{Freshness, object, text};
+use super::super::live::HLS;
+use super::super::manifest::DASH;
 use super::super::{Named, Origin};
 use super::Desk;
 use super::guard::Operator;
 use crate::Error;
 use crate::store::CREATIVES;
 
-/// A file of a creative, for anybody.
+/// A file of a creative, for anybody; or a playlist of its own, which nobody uploads.
 pub(super) async fn file(
     State(origin): State<Origin>,
     Named((name, file)): Named<(String, String)>,
@@ -34,7 +36,11 @@ pub(super) async fn file(
     };
     let creatives = origin.0.desk.creatives();
     let creative = creatives.get(&name).ok_or_else(unknown)?;
-    let kind = media_type(creative, &file).ok_or_else(unknown)?;
+    let Some(kind) = media_type(creative, &file) else {
+        let (text, kind) = document(creative, &file).ok_or_else(unknown)?;
+        let answer = object(&headers, text.into(), kind, Freshness::Slow, "");
+        return Ok(origin.public(answer));
+    };
     let body = origin.0.store.read(&path_of(&name, &file)).await?;
     let body = body.ok_or_else(unknown)?;
     let tag = format!("{name}-{}", file.replace('/', "-"));
@@ -201,6 +207,15 @@ fn media_type(creative: &Creative, file: &str) -> Option<&'static str> {
             Rendition::Audio(_) => "audio/mp4",
         })
     })
+}
+
+/// What is written from a creative's document alone: its playlists and its MPD.
+fn document(creative: &Creative, file: &str) -> Option<(String, &'static str)> {
+    match file {
+        "index.m3u8" => Some((creative.multivariant(), HLS)),
+        "manifest.mpd" => Some((creative.manifest(), DASH)),
+        file => Some((creative.playlist(file.strip_suffix("/index.m3u8")?)?, HLS)),
+    }
 }
 
 /// A body of at most `limit` bytes.
