@@ -49,21 +49,16 @@ pub(super) fn read<'d>(
     let mut time = 0;
     // A run that goes on until the next one begins, which is not known until then.
     let mut is_open = false;
-    while let Some(tag) = cursor.child(timeline)? {
-        if tag.name != "S" {
-            // A `Pattern` says by other means what the segments are.
-            return Err(Malformed);
-        }
-        let (mut start, mut duration, mut repeats, mut number) = (None, None, 0_i64, None);
-        for attribute in Attributes(tag.attributes) {
-            match attribute.name {
-                "t" => start = Some(attribute.value.parse().map_err(|_| Malformed)?),
-                "d" => duration = Some(attribute.value.parse().map_err(|_| Malformed)?),
-                "r" => repeats = attribute.value.parse().map_err(|_| Malformed)?,
-                "n" => number = Some(attribute.value.parse().map_err(|_| Malformed)?),
-                _ => {}
-            }
-        }
+    while let Some((
+        tag,
+        Said {
+            start,
+            duration,
+            repeats,
+            number,
+        },
+    )) = next(cursor, timeline)?
+    {
         let duration: u64 = duration.filter(|duration| *duration > 0).ok_or(Malformed)?;
         let begin: u64 = start.unwrap_or(time);
         if is_open && let Some(open) = runs.last_mut() {
@@ -103,6 +98,89 @@ pub(super) fn read<'d>(
         runs.push(run);
     }
     Ok(is_open)
+}
+
+/// What an `S` says.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+struct Said {
+    start: Option<u64>,
+    duration: Option<u64>,
+    repeats: i64,
+    number: Option<u64>,
+}
+
+/// The next `S` of a timeline, and what it says.
+fn next<'d>(cursor: &mut Cursor<'d>, timeline: &Tag<'d>) -> Result<Option<(Tag<'d>, Said)>, Malformed> {
+    if timeline.kind == Kind::Start
+        && let Some(found) = plain(cursor)
+    {
+        return Ok(Some(found));
+    }
+    let Some(tag) = cursor.child(timeline)? else {
+        return Ok(None);
+    };
+    if tag.name != "S" {
+        // A `Pattern` says by other means what the segments are.
+        return Err(Malformed);
+    }
+    let mut said = Said::default();
+    for attribute in Attributes(tag.attributes) {
+        match attribute.name {
+            "t" => said.start = Some(attribute.value.parse().map_err(|_| Malformed)?),
+            "d" => said.duration = Some(attribute.value.parse().map_err(|_| Malformed)?),
+            "r" => said.repeats = attribute.value.parse().map_err(|_| Malformed)?,
+            "n" => said.number = Some(attribute.value.parse().map_err(|_| Malformed)?),
+            _ => {}
+        }
+    }
+    Ok(Some((tag, said)))
+}
+
+/// An `S` as nearly all are written, read byte by byte: most of a long document is this. `None`, and the cursor where it
+/// was, before anything else.
+fn plain<'d>(cursor: &mut Cursor<'d>) -> Option<(Tag<'d>, Said)> {
+    let bytes = cursor.text.as_bytes();
+    let blanks = |from: usize| {
+        let rest = bytes.get(from..)?;
+        Some(from + rest.iter().position(|byte| !byte.is_ascii_whitespace())?)
+    };
+    let start = blanks(cursor.at)?;
+    let attributes = start + 2;
+    if bytes.get(start..attributes)? != b"<S" {
+        return None;
+    }
+    let (mut said, mut at) = (Said::default(), attributes);
+    loop {
+        let next = blanks(at)?;
+        if bytes.get(next) == Some(&b'/') {
+            bytes.get(next + 1).filter(|byte| **byte == b'>')?;
+            let tag = Tag {
+                kind: Kind::Empty,
+                name: "S",
+                start,
+                end: next + 2,
+                attributes: cursor.text.get(attributes..next)?,
+            };
+            cursor.at = tag.end;
+            return Some((tag, said));
+        }
+        // A blank before the name, and `="` behind it.
+        let name = *bytes.get(next).filter(|_| next > at)?;
+        bytes.get(next + 1..next + 3).filter(|text| *text == b"=\"")?;
+        let (mut value, mut end) = (0_u64, next + 3);
+        while let Some(digit) = bytes.get(end).filter(|byte| byte.is_ascii_digit()) {
+            value = value.checked_mul(10)?.checked_add(u64::from(digit - b'0'))?;
+            end += 1;
+        }
+        bytes.get(end).filter(|byte| **byte == b'"' && end > next + 3)?;
+        match name {
+            b't' => said.start = Some(value),
+            b'd' => said.duration = Some(value),
+            b'r' => said.repeats = i64::try_from(value).ok()?,
+            _ => return None,
+        }
+        at = end + 1;
+    }
 }
 
 /// Cuts a timeline to the segments that end behind `from` and begin before `until`; `begin` is the offset behind its
