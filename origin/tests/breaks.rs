@@ -364,3 +364,368 @@ async fn breaks_are_for_ad_operations_alone() {
         "nobody knows where it comes from"
     );
 }
+
+/// A break by hand.
+async fn post(world: &World, wish: Value) -> (StatusCode, Value) {
+    world
+        .desk("POST", "/channels/demo/breaks", wish.to_string())
+        .await
+}
+
+fn at(slot: u64) -> String {
+    UnixMillis((slot * 1_920) as i64).to_string()
+}
+
+#[tokio::test]
+async fn breaks_are_made_moved_and_called_off_by_hand() {
+    let world = World::on_air(FIRST..FIRST + 3, guarded).await;
+    let (status, _) = post(&world, json!({ "at": "now", "duration_ms": 5_760 })).await;
+    assert_eq!(status, StatusCode::NOT_FOUND, "without rules there are no breaks");
+    world.rule(&rules(&json!({}))).await;
+    let (status, made) = post(
+        &world,
+        json!({ "at": at(FIRST + 8), "duration_ms": 5_760, "name": "extra" }),
+    )
+    .await;
+    assert_eq!(status, StatusCode::CREATED, "{made}");
+    assert_eq!(
+        (&made["state"], &made["source"]),
+        (&json!("announced"), &json!("api"))
+    );
+    assert_eq!(made["out_us"], micros(FIRST + 8));
+    for (wish, expected) in [
+        (
+            json!({ "at": at(FIRST + 9), "duration_ms": 5_760 }),
+            StatusCode::CONFLICT,
+        ),
+        (
+            json!({ "at": at(FIRST + 1), "duration_ms": 5_760 }),
+            StatusCode::CONFLICT,
+        ),
+        (
+            json!({ "at": "noon", "duration_ms": 5_760 }),
+            StatusCode::UNPROCESSABLE_ENTITY,
+        ),
+        (json!({ "at": "now" }), StatusCode::UNPROCESSABLE_ENTITY),
+        (
+            json!({ "at": "now", "duration_ms": 5_760, "len": 1 }),
+            StatusCode::UNPROCESSABLE_ENTITY,
+        ),
+    ] {
+        assert_eq!(post(&world, wish.clone()).await.0, expected, "{wish}");
+    }
+    // Moved, it is another break.
+    let one = |id: &Value| format!("/channels/demo/breaks/{}", id.as_str().unwrap());
+    let (status, moved) = world
+        .desk(
+            "PATCH",
+            &one(&made["id"]),
+            json!({ "at": at(FIRST + 20) }).to_string(),
+        )
+        .await;
+    assert_eq!(status, StatusCode::OK, "{moved}");
+    assert_eq!(
+        (&moved["out_us"], &moved["planned_us"]),
+        (&json!(micros(FIRST + 20)), &json!(5_760_000))
+    );
+    let (status, _) = world.desk("DELETE", &one(&made["id"]), Body::empty()).await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    let (status, _) = world.desk("DELETE", &one(&moved["id"]), Body::empty()).await;
+    assert_eq!(status, StatusCode::NO_CONTENT);
+    assert_eq!(world.breaks().await[0]["state"], "cancelled");
+    assert_eq!(world.slice("video/index.m3u8").await.breaks, []);
+    let path = format!("/decisions/demo/{}/all", moved["id"].as_str().unwrap());
+    assert_eq!(world.get(&path, &[]).await.0, StatusCode::NOT_FOUND);
+
+    // Now is with the next segment; and what is on air is ended with the segment of which parts were shown.
+    let (status, made) = post(&world, json!({ "at": "now", "duration_ms": 7_680 })).await;
+    assert_eq!(
+        (status, &made["out_us"]),
+        (StatusCode::CREATED, &json!(micros(FIRST + 4)))
+    );
+    world.chunked(FIRST + 3).await;
+    world.chunked(FIRST + 4).await;
+    let push = world.push_video(FIRST + 5);
+    for chunk in &video_chunks(FIRST + 5)[..3] {
+        push.send(chunk.clone()).await;
+    }
+    push.taken().await;
+    let (status, _) = world
+        .desk(
+            "PATCH",
+            &one(&made["id"]),
+            json!({ "at": at(FIRST + 9) }).to_string(),
+        )
+        .await;
+    assert_eq!(status, StatusCode::CONFLICT, "on air");
+    let (status, _) = world.desk("DELETE", &one(&made["id"]), Body::empty()).await;
+    assert_eq!(status, StatusCode::NO_CONTENT);
+    let told = world.slice("video/index.m3u8").await;
+    assert_eq!(told.breaks[0].t_in.unwrap().0, micros(FIRST + 6));
+    assert_eq!(
+        world.slice("audio/index.m3u8").await.breaks[0].t_in,
+        told.breaks[0].t_in
+    );
+    push.end().await;
+}
+
+#[tokio::test]
+async fn a_schedule_may_be_edited_until_its_breaks_begin() {
+    let world = World::on_air(FIRST..FIRST + 3, guarded).await;
+    let planned = |name: &str, slot| json!({ "name": name, "at": at(slot), "duration_ms": 5_760 });
+    let schedule = |breaks: Vec<Value>| rules(&json!({ "schedule": breaks }));
+    world
+        .rule(&schedule(vec![
+            planned("one", FIRST + 10),
+            planned("two", FIRST + 20),
+            planned("far", FIRST + 900),
+        ]))
+        .await;
+    let states = async || {
+        let breaks = world.breaks().await;
+        let state = |one: &Value| {
+            let slot = (one["out_us"].as_i64().unwrap() / 1_920_000) as u64 - FIRST;
+            format!(
+                "{} {slot} {}",
+                one["event"].as_str().unwrap(),
+                one["state"].as_str().unwrap()
+            )
+        };
+        breaks.iter().map(state).collect::<Vec<_>>()
+    };
+    let all = [
+        "name:one 10 announced",
+        "name:two 20 announced",
+        "name:far 900 announced",
+    ];
+    assert_eq!(states().await, all);
+    assert_eq!(
+        world.slice("video/index.m3u8").await.breaks.len(),
+        2,
+        "what is near is told"
+    );
+    // One goes, another moves; hearing the schedule again and again changes nothing.
+    world
+        .rule(&schedule(vec![
+            planned("two", FIRST + 24),
+            planned("far", FIRST + 900),
+        ]))
+        .await;
+    for _ in 0..3 {
+        world.origin.sweep().await;
+    }
+    let edited = [
+        "name:one 10 cancelled",
+        "name:two 24 announced",
+        "name:far 900 announced",
+    ];
+    assert_eq!(states().await, edited);
+    // What is called off by hand stays so, near or far.
+    for index in [1, 2] {
+        let id = world.breaks().await[index]["id"].as_str().unwrap().to_owned();
+        let (status, answer) = world
+            .desk("DELETE", &format!("/channels/demo/breaks/{id}"), Body::empty())
+            .await;
+        assert_eq!(status, StatusCode::NO_CONTENT, "{answer}");
+        world.origin.sweep().await;
+    }
+    let off = [
+        "name:one 10 cancelled",
+        "name:two 24 cancelled",
+        "name:far 900 cancelled",
+    ];
+    assert_eq!(states().await, off);
+    assert_eq!(world.slice("video/index.m3u8").await.breaks, []);
+}
+
+#[tokio::test]
+async fn a_splice_that_comes_late_is_void_or_begins_with_the_next_segment() {
+    for (late_ms, expected) in [(0, None), (2_000, Some(micros(FIRST + 4)))] {
+        let world = World::on_air(FIRST..FIRST + 4, guarded).await;
+        world
+            .rule(&rules(&json!({ "lengths": { "late_ms": late_ms } })))
+            .await;
+        let (slot, chunks) = (FIRST + 4, video_chunks(FIRST + 4));
+        let body = [splice(slot - 1), chunks.concat()].concat();
+        world
+            .must_put(&format!("/ingest/demo/video/{slot}.m4s"), body)
+            .await;
+        let told = world.slice("video/index.m3u8").await;
+        assert_eq!(told.breaks.first().map(|one| one.out.0), expected);
+        let state = if expected.is_some() { "open" } else { "void" };
+        assert_eq!(world.breaks().await[0]["state"], state);
+    }
+}
+
+#[tokio::test]
+async fn breaks_that_meet_are_numbered_as_one_seam() {
+    let world = World::on_air(FIRST..FIRST + 3, |config| {
+        guarded(config);
+        config.window_s = 20;
+    })
+    .await;
+    let planned = |name: &str, slot| json!({ "name": name, "at": at(slot), "duration_ms": 5_760 });
+    world
+        .rule(&rules(
+            &json!({ "schedule": [planned("one", FIRST + 4), planned("two", FIRST + 7)] }),
+        ))
+        .await;
+    for slot in FIRST + 3..FIRST + 11 {
+        world.chunked(slot).await;
+    }
+    let told = world.slice("audio/index.m3u8").await;
+    let numbers: Vec<_> = told
+        .breaks
+        .iter()
+        .map(|one| {
+            (
+                one.anchor.unwrap().msn_out - FIRST,
+                one.anchor.unwrap().back.unwrap().msn_in - FIRST,
+            )
+        })
+        .collect();
+    assert_eq!(numbers, [(4, 7), (7, 10)]);
+    for slot in FIRST + 11..FIRST + 24 {
+        world.chunked(slot).await;
+    }
+    let told = world.slice("audio/index.m3u8").await;
+    assert_eq!(
+        (told.breaks.len(), told.before.msn, told.before.dsn),
+        (0, 0, 3),
+        "ad, ad, programme"
+    );
+}
+
+#[tokio::test]
+async fn an_mpd_carries_the_same_breaks() {
+    let world = World::on_air(FIRST..FIRST + 3, guarded).await;
+    let bare = world.text("/live/demo/manifest.mpd").await;
+    assert!(!bare.contains("urn:selvedge"));
+    let planned = json!([{ "name": "noon", "at": at(FIRST + 6), "duration_ms": 5_760 }]);
+    world.rule(&rules(&json!({ "schedule": planned }))).await;
+    let hls = world.slice("video/index.m3u8").await;
+    for file in ["manifest.mpd", "number.mpd"] {
+        let text = world.text(&format!("/live/demo/{file}")).await;
+        let mpd = read_mpd(&text);
+        let properties: Vec<_> = mpd
+            .supplemental_property
+            .iter()
+            .map(|one| (one.schemeIdUri.as_str(), one.value.as_deref().unwrap_or_default()))
+            .collect();
+        let told = Slice::read_properties(properties).unwrap().unwrap();
+        assert_eq!(told, hls, "{file}");
+        // Where the schema of MPDs has them: behind the Periods, before the clock.
+        let place = |what| text.rfind(what).unwrap();
+        assert!(place("</Period>") < place("<SupplementalProperty schemeIdUri=\"urn:selvedge"));
+        assert!(place("urn:selvedge:break:1") < place("<UTCTiming"));
+    }
+}
+
+#[tokio::test]
+async fn a_creative_is_whole_or_not_there_and_never_changes() {
+    let mut world = World::on_air(FIRST..FIRST + 3, guarded).await;
+    let document = |bytes: u64| {
+        json!({
+            "version": 1, "creative": "acme", "duration_us": 1_920_000,
+            "renditions": { "v": {
+                "kind": "video", "codecs": "avc1.64001f", "bandwidth": 9_000, "width": 640, "height": 360,
+                "frame_rate": 25.0,
+                "media": { "init": "v/init.mp4", "segments": [[1_920_000, "v/0.m4s", [[1_920_000, bytes]]]] },
+            } }
+        })
+        .to_string()
+    };
+    let put = async |world: &World, path: &str, body: String| {
+        world.desk("PUT", &format!("/creatives/{path}"), body).await
+    };
+    assert_eq!(
+        put(&world, "acme/v/init.mp4", "init".into()).await.0,
+        StatusCode::CREATED
+    );
+    let (status, answer) = put(&world, "acme/creative.json", document(10)).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(answer["faults"][0]["at"], "/renditions/v/media/segments/0");
+    assert_eq!(
+        put(&world, "acme/v/0.m4s", "ten bytes!".into()).await.0,
+        StatusCode::CREATED
+    );
+    let (status, answer) = put(&world, "acme/creative.json", document(11)).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{answer}");
+    assert_eq!(
+        world.get("/creatives/acme/v/0.m4s", &[]).await.0,
+        StatusCode::NOT_FOUND,
+        "not whole yet"
+    );
+    assert_eq!(
+        put(&world, "other/creative.json", document(10)).await.0,
+        StatusCode::UNPROCESSABLE_ENTITY
+    );
+    assert_eq!(
+        put(&world, "acme/creative.json", document(10)).await.0,
+        StatusCode::CREATED
+    );
+    let (status, headers, body) = world.get("/creatives/acme/v/0.m4s", &[]).await;
+    assert_eq!((status, &body[..]), (StatusCode::OK, &b"ten bytes!"[..]));
+    assert_eq!(
+        headers[header::CACHE_CONTROL],
+        "public, max-age=31536000, immutable"
+    );
+    // The same once more is nothing; something else is another creative.
+    assert_eq!(
+        put(&world, "acme/v/0.m4s", "ten bytes!".into()).await.0,
+        StatusCode::NO_CONTENT
+    );
+    assert_eq!(
+        put(&world, "acme/v/0.m4s", "TEN BYTES!".into()).await.0,
+        StatusCode::CONFLICT
+    );
+    assert_eq!(
+        put(&world, "acme/v/1.m4s", "more".into()).await.0,
+        StatusCode::CONFLICT
+    );
+    for path in ["acme/../x", "acme/.x", "ACME/v/0.m4s", "acme/v/%2e%2e"] {
+        assert_eq!(
+            put(&world, path, "x".into()).await.0,
+            StatusCode::NOT_FOUND,
+            "{path}"
+        );
+    }
+    world.restart().await;
+    let (status, all) = world.desk("GET", "/creatives", Body::empty()).await;
+    assert_eq!((status, &all[0]["creative"]), (StatusCode::OK, &json!("acme")));
+    // What rules name cannot be taken away.
+    world.rule(&rules(&json!({}))).await;
+    let remove = async || world.desk("DELETE", "/creatives/acme", Body::empty()).await.0;
+    assert_eq!(remove().await, StatusCode::CONFLICT);
+    let (status, _) = world
+        .desk("DELETE", "/channels/demo/breaks/rules", Body::empty())
+        .await;
+    assert_eq!(status, StatusCode::NO_CONTENT);
+    assert_eq!(remove().await, StatusCode::NO_CONTENT);
+    assert_eq!(remove().await, StatusCode::NOT_FOUND);
+    assert_eq!(
+        world.get("/creatives/acme/v/0.m4s", &[]).await.0,
+        StatusCode::NOT_FOUND
+    );
+}
+
+#[tokio::test]
+async fn markers_of_a_pushed_playlist_are_heard() {
+    let world = World::on_air(FIRST..FIRST + 3, guarded).await;
+    world.rule(&rules(&json!({}))).await;
+    let playlist = format!(
+        "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:1\n\
+         #EXT-X-PROGRAM-DATE-TIME:{}\n#EXTINF:1.92,\n1.m4s\n\
+         #EXT-X-DATERANGE:ID=\"ad\",START-DATE=\"{}\",PLANNED-DURATION=5.76,SCTE35-OUT=0xFC\n",
+        at(FIRST + 2),
+        at(FIRST + 5),
+    );
+    world.must_put("/ingest/demo/video.m3u8", playlist.clone()).await;
+    world.must_put("/ingest/demo/video.m3u8", playlist).await;
+    let told = world.slice("video/index.m3u8").await;
+    let [one] = &told.breaks[..] else {
+        panic!("{told:?}");
+    };
+    assert_eq!((one.out.0, one.planned.0), (micros(FIRST + 5), 5_760_000));
+    assert_eq!(world.breaks().await[0]["source"], "hls");
+}

@@ -28,7 +28,7 @@ use crate::store::{BREAKS, CREATIVES, DECISIONS, Store};
 pub(crate) struct Desk {
     rules: RwLock<HashMap<String, Arc<Ruled>>>,
     creatives: RwLock<Arc<BTreeMap<String, Arc<Creative>>>>,
-    /// One upload at a time is made a creative.
+    /// Rules and creatives change one at a time.
     adding: tokio::sync::Mutex<()>,
     decided: Mutex<Decided>,
     counts: Tally,
