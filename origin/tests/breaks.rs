@@ -231,6 +231,9 @@ async fn a_scheduled_break_is_told_decided_and_numbered() {
         }
         assert_eq!((slice.before.dsn, slice.breaks.len()), (0, 1), "{first}");
     }
+    // The Period behind it is named by it for as long as it is there.
+    let mpd = world.text("/live/demo/manifest.mpd").await;
+    assert!(mpd.contains(&format!("ID=&quot;{id}&quot;")), "{mpd}");
     let shown = &world.breaks().await[0];
     assert_eq!(shown["state"], "ended");
     assert_eq!(shown["decisions"], json!(["all"]));

@@ -73,7 +73,8 @@ impl Log {
         slice
     }
 
-    /// The log without what was over before `moment`, as far as no later one would be miscounted; the sums stay.
+    /// The log without what was over before `moment`, as far as no later one would be miscounted; the sums stay. The last
+    /// break that was on air stays too: what follows it in an MPD is named by it.
     #[must_use]
     pub fn forget(mut self, moment: UnixMicros) -> Self {
         let is_over = |one: &Break| match one.state {
@@ -84,7 +85,10 @@ impl Log {
             }
             State::Cancelled | State::Void | State::Nested | State::Point => one.out < moment,
         };
-        let count = self.breaks.iter().take_while(|one| is_over(one)).count();
+        let last = self.breaks.iter().rposition(|one| one.state.is_aired());
+        let last = last.unwrap_or(self.breaks.len());
+        let over = self.breaks.iter().take(last);
+        let count = over.take_while(|one| is_over(one)).count();
         let gone: BTreeSet<&BreakId> = self.breaks.iter().take(count).map(|one| &one.id).collect();
         if gone.is_empty() {
             return self;

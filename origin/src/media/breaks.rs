@@ -88,15 +88,23 @@ impl BreaksView {
         self.log.slice(&group, &listed).to_string()
     }
 
-    /// What an MPD says of breaks whose first media is from then, in nanoseconds since 1970.
+    /// What an MPD says of breaks whose first media is from then, in nanoseconds since 1970: of the last break before it
+    /// as well, for the Period behind a break is named by it and keeps its name.
     pub fn slice_from(&self, start: i64) -> Slice {
         let listed = Listed {
             start: micros(start),
             first: None,
             until: self.edge.plus(AHEAD),
         };
-        let group = Name::of(ANY_GROUP);
-        group.map_or_else(Slice::default, |group| self.log.slice(&group, &listed))
+        let Some(group) = Name::of(ANY_GROUP) else {
+            return Slice::default();
+        };
+        let mut slice = self.log.slice(&group, &listed);
+        let first = slice.breaks.first().map(|first| first.id.clone());
+        let earlier = self.log.aired().take_while(|one| Some(&one.id) != first.as_ref());
+        let ended = earlier.filter(|one| one.state == State::Ended).last();
+        slice.breaks.splice(..0, ended.map(|one| one.airing(&group)));
+        slice
     }
 }
 
