@@ -169,8 +169,24 @@ impl Channel {
             .filter(|track| track.shown_until().is_some())
             .min_by_key(leads)?;
         let on_air = leading.tail.as_ref().map(|tail| tail.wall);
-        let last = leading.entries.back().map(super::segment::Entry::end);
-        on_air.or(last).map(|phase| (phase, nominal))
+        let listed = leading.entries.iter().rev();
+        let newest = leading.entries.back().map(super::segment::Entry::end);
+        let latest = on_air.or(newest)?;
+        // A splice off the grid cuts one segment in two, and the next begins on the grid again.
+        let begun = on_air.into_iter().chain(listed.map(super::segment::Entry::wall));
+        let base = self
+            .epochs
+            .last()
+            .and_then(|epoch| epoch.base)
+            .map(|base| base.wall);
+        let is_on = |base: &i64| {
+            let mut begun = begun.take(NEWEST);
+            begun.any(|wall| {
+                let off = wall.saturating_sub(*base).rem_euclid(nominal);
+                off.min(nominal - off) <= ON_GRID_NANOS
+            })
+        };
+        Some((base.filter(is_on).unwrap_or(latest), nominal))
     }
 
     /// What the rules make of the log at an edge.
@@ -482,6 +498,9 @@ const ANY_GROUP: &str = "any";
 const AHEAD: Micros = Micros::from_seconds(60);
 /// For how long a break is remembered that is over.
 const REMEMBERED: Micros = Micros::from_seconds(6 * 3600);
+/// Segments that say whether there is a grid, and by how much they may be off it.
+const NEWEST: usize = 3;
+const ON_GRID_NANOS: i64 = 2_000_000;
 /// The same splice comes with times that differ by less.
 const HEARD_NANOS: i64 = 1_000_000_000;
 const MAX_HEARD: usize = 256;
