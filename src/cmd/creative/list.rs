@@ -1,18 +1,9 @@
 //! What an origin has.
 
 use selvedge_breaks::{Creative, creative::Rendition};
-use serde::Deserialize;
 
 use super::Door;
 use crate::failure::Failure;
-
-/// The origin's answer: its creatives, one document each.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Listed {
-    Plain(Vec<Creative>),
-    Named { creatives: Vec<Creative> },
-}
 
 /// Prints a line for each creative, by name: seconds, segments, renditions.
 pub(super) async fn run(door: &Door) -> Result<(), Failure> {
@@ -20,8 +11,8 @@ pub(super) async fn run(door: &Door) -> Result<(), Failure> {
     if !status.is_success() {
         return Err(door.refused("creatives", status, &String::from_utf8_lossy(&body)));
     }
-    let listed = serde_json::from_slice(&body).map_err(|error| Failure::run("the origin's answer", error))?;
-    let (Listed::Plain(mut creatives) | Listed::Named { mut creatives }) = listed;
+    let mut creatives: Vec<Creative> =
+        serde_json::from_slice(&body).map_err(|error| Failure::run("the origin's answer", error))?;
     creatives.sort_by(|one, other| one.name.cmp(&other.name));
     for creative in &creatives {
         println!("{}", line(creative));
