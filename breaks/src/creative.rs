@@ -1,5 +1,6 @@
 //! The conditioned media of an ad, as its packager describes it: the document beside its files.
 
+mod likeness;
 mod manifest;
 mod playlists;
 

@@ -17,6 +17,7 @@
 //! | what ad operations rule | [`Rules`] |
 //! | the pod of a break and a cohort | [`Decision`] |
 //! | the conditioned media of an ad | [`Creative`] |
+//! | a channel that is made of assets | [`Schedule`] |
 //!
 //! Times of the programme are [`UnixMicros`], lengths [`Micros`].
 
@@ -42,6 +43,7 @@ mod key;
 mod layout;
 pub mod log;
 pub mod rules;
+pub mod schedule;
 #[cfg(test)]
 mod schema;
 pub mod scte35;
@@ -58,6 +60,7 @@ pub use key::{BreakId, Key, Name, NoKey};
 pub use layout::Layout;
 pub use log::{Log, Policy};
 pub use rules::{Asset, Rules};
+pub use schedule::Schedule;
 pub use signal::{Clock, Openers, Signal};
 pub use slice::Slice;
 pub use structure::{After, MAX_LENGTH, MAX_SEGMENTS, MAX_SLOTS, MIN_SEGMENT, Place, Shape, Slot, Structure};

@@ -2,7 +2,7 @@
 
 use schemars::{JsonSchema, generate::SchemaSettings};
 
-use crate::{Creative, Decision, Log, Rules};
+use crate::{Creative, Decision, Log, Rules, Schedule};
 
 /// `BLESS=1` writes the file anew.
 fn assert_published<T: JsonSchema>(name: &str) {
@@ -27,6 +27,7 @@ fn the_published_schemas_are_those_of_the_types() {
     assert_published::<Decision>("decision-1.json");
     assert_published::<Creative>("creative-1.json");
     assert_published::<Log>("break-log-1.json");
+    assert_published::<Schedule>("schedule-1.json");
 }
 
 /// What the page shows is what is read.
@@ -52,6 +53,15 @@ fn the_examples_of_the_page_have_no_faults() {
     assert_eq!(
         Creative::read(creative.as_bytes()).map(|creative| creative.files().count()),
         Ok(6)
+    );
+    let page_of_fast = include_str!("../../docs/fast.md");
+    let schedule = page_of_fast
+        .split("```json\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next());
+    assert_eq!(
+        Schedule::read(schedule.unwrap_or_default().as_bytes()).map(|schedule| schedule.channel.to_string()),
+        Ok("classics".into())
     );
     let lines = page.lines().filter_map(crate::slice::Line::read);
     assert_eq!(lines.filter(Result::is_ok).count(), 2);

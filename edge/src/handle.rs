@@ -18,6 +18,7 @@ use crate::{
     compose::compose,
     cors,
     decide::{Decided, Decisions, Place, rules, slice_of, want},
+    fast::{Assets, Scheduled, Wanted},
     gather::{asks_to_skip, plan},
     limits::{MAX_VERDICT_BYTES, MAX_VERDICTS},
     onward::onward,
@@ -39,6 +40,7 @@ pub struct Edge {
     verdicts: Mutex<VerdictCache>,
     leases: Mutex<Leases>,
     decisions: Mutex<Decisions>,
+    assets: Mutex<Assets>,
 }
 
 /// A request's answer, and its line in the log.
@@ -71,6 +73,7 @@ impl Edge {
             verdicts: Mutex::new(VerdictCache::new(MAX_VERDICTS, MAX_VERDICT_BYTES)),
             leases: Mutex::default(),
             decisions: Mutex::default(),
+            assets: Mutex::default(),
         })
     }
 
@@ -163,9 +166,13 @@ impl Edge {
             return Ok(self.list_assets(platform, &asked).await);
         }
         let stitches = rules(&self.site, &authorised.routed).is_some();
-        let answers = platform
-            .gather(plan(&authorised, &onward, stitches, visit.request.headers()))
-            .await;
+        let answers = match Wanted::of(&self.site, &authorised.routed, visit.now) {
+            Some(wanted) => vec![self.scheduled(platform, wanted).await],
+            None => {
+                let plan = plan(&authorised, &onward, stitches, visit.request.headers());
+                platform.gather(plan).await
+            }
+        };
         let slice = slice_of(authorised.routed.resource, answers.first());
         let decided = self.decide(platform, &authorised, slice).await;
 
@@ -215,6 +222,23 @@ impl Edge {
             unpoisoned(&self.decisions).learn(&plan, answers);
         }
         asked.answer(&unpoisoned(&self.decisions))
+    }
+
+    /// Makes the answer that an origin would give of a channel that is a schedule: its document is asked for, then the
+    /// assets in it that are not known.
+    async fn scheduled<P: Platform>(&self, platform: &P, wanted: Wanted) -> Answer<P::Body> {
+        let answer = platform.gather(wanted.plan()).await.into_iter().next();
+        let scheduled = Scheduled::new(wanted, answer, &unpoisoned(&self.assets));
+        let mut scheduled = match scheduled {
+            Ok(scheduled) => scheduled,
+            Err(answer) => return answer,
+        };
+        for plan in scheduled.plans() {
+            scheduled.learn(platform.gather(plan).await);
+        }
+        let answer = scheduled.answer();
+        unpoisoned(&self.assets).keep(scheduled);
+        answer
     }
 
     /// Asks the store where a token needs its word. Most need none, and nothing is waited for.

@@ -64,6 +64,7 @@ mod compose;
 mod cors;
 pub mod dash;
 mod decide;
+pub mod fast;
 mod fields;
 mod gather;
 mod handle;

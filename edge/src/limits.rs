@@ -23,6 +23,19 @@ pub(crate) const MAX_DECISIONS: usize = 64;
 /// Most rounds of slate in one list of assets: an hour of slate of two seconds, and more than any break has.
 pub(crate) const MAX_ROUNDS: u64 = 1800;
 
+/// Largest document of an asset that is read, in bytes: a film of two hours in ten renditions is about 3 MiB.
+pub(crate) const MAX_ASSET: usize = 4 << 20;
+
+/// Most assets of one playlist: a day of a channel has fewer, but for one that shows nothing but trailers.
+pub(crate) const MAX_ASSETS: usize = 64;
+
+/// Most bytes of assets' documents that one instance remembers: an eighth of the 128 MiB that a Worker's isolate has,
+/// twice of which they take once they are read.
+pub(crate) const MAX_ASSET_BYTES: usize = 8 << 20;
+
+/// Largest schedule that is read, in bytes: one of 20,000 pieces.
+pub(crate) const MAX_SCHEDULE: usize = 4 << 20;
+
 /// Longest client certificate that is read, in bytes: TLS stacks commonly take 16 KiB for a whole chain.
 pub(crate) const MAX_CERTIFICATE: usize = 16 << 10;
 

@@ -32,6 +32,13 @@ pub enum Want {
     Origin(OriginRequest),
     /// The word of the store that all instances share. Asking may write.
     Store(StoreRequest),
+    /// A document that operators have put where every instance reads it.
+    Document {
+        /// Its name: two words of letters, digits and `.`, `_`, `:` or `-`, with a slash between them.
+        key: String,
+        /// The most that may be read, in bytes; a longer one is [`Unanswered::TooLarge`].
+        limit: usize,
+    },
 }
 
 /// A request to the origin. It carries no token, in no form.
@@ -77,6 +84,8 @@ pub enum Answer<B> {
     Origin(Result<OriginResponse<B>, Unanswered>),
     /// To [`Want::Store`]; [`Standing::Unknown`] where the platform has no such store.
     Store(Standing),
+    /// To [`Want::Document`]; `None` where there is no such document, or no such store.
+    Document(Result<Option<Vec<u8>>, Unanswered>),
 }
 
 impl<B> Answer<B> {
@@ -84,7 +93,7 @@ impl<B> Answer<B> {
     pub(crate) const fn standing(&self) -> Standing {
         match self {
             Self::Store(standing) => *standing,
-            Self::Origin(_) => Standing::Unknown,
+            Self::Origin(_) | Self::Document(_) => Standing::Unknown,
         }
     }
 }

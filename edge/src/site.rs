@@ -30,6 +30,8 @@ pub struct Site {
     pub session: SessionRules,
     /// How many streams a subject may have at once; no limit where it is left out.
     pub streams: Option<StreamRules>,
+    /// Whether channels below `/fast/` are made here, of schedules in the store of documents; not by default.
+    pub fast: bool,
     /// How breaks are filled; where it is left out, playlists pass as the origin made them.
     pub breaks: Option<BreakRules>,
 }
@@ -159,6 +161,7 @@ impl Default for Site {
             own_issuer: None,
             session: SessionRules::default(),
             streams: None,
+            fast: false,
             breaks: None,
         }
     }

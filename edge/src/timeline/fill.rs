@@ -69,6 +69,7 @@ pub(crate) fn media<'d>(
     ad.or_else(|| take(decision.slate.as_ref()?))
 }
 
-fn rounded_seconds(length: Micros) -> i64 {
+/// What a playlist's target duration is held against (RFC 8216bis §4.4.3.1).
+pub(crate) fn rounded_seconds(length: Micros) -> i64 {
     length.0.saturating_add(500_000).div_euclid(1_000_000)
 }

@@ -35,7 +35,7 @@ mod holes;
 mod number;
 mod resolve;
 
-pub(crate) use fill::{Filling, Pods, decision_for, media};
+pub(crate) use fill::{Filling, Pods, decision_for, media, rounded_seconds};
 pub(crate) use holes::{Hole, holes};
 pub use number::{DiscontinuitySequence, MediaSequence};
 pub(crate) use resolve::{Extent, Out, Segment, Span, Window, resolve};

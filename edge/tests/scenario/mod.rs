@@ -21,6 +21,8 @@ pub(crate) const NOW: UnixMillis = UnixMillis::from_seconds(1_795_262_400);
 pub(crate) struct World {
     documents: HashMap<String, (u16, &'static str, String)>,
     pub(crate) asked: RefCell<Vec<OriginRequest>>,
+    /// What operators have put where every instance reads it.
+    pub(crate) stored: HashMap<String, String>,
     pub(crate) down: bool,
     /// The store that instances share, and how often it was asked; none where it is left out.
     pub(crate) store: RefCell<Option<MemoryStore>>,
@@ -111,6 +113,9 @@ impl Platform for World {
                             .as_mut()
                             .map_or(Standing::Unknown, |store| store.ask(&request, NOW)),
                     )
+                }
+                Want::Document { key, .. } => {
+                    Answer::Document(Ok(self.stored.get(&key).map(|text| text.clone().into_bytes())))
                 }
                 other => panic!("the world has no answer to {other:?}"),
             })

@@ -1,0 +1,278 @@
+//! A channel that is a schedule of assets: from a viewer's request to its playlist, and hours of it played.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops here")]
+
+mod player;
+mod scenario;
+
+use std::sync::Arc;
+
+use http::{Request, StatusCode};
+use player::Player;
+use scenario::{World, edge, key, text, token_by, visit_at};
+use selvedge_breaks::{Creative, Micros, Schedule, UnixMicros};
+use selvedge_edge::{
+    Edge, Handled, UnixMillis, block_on,
+    fast::{Channel, View},
+};
+
+const SCHEDULE: &str = r#"{
+    "version": 1,
+    "channel": "classics",
+    "window_us": 10000000,
+    "assets": {
+        "film": { "segments": 5, "segment_us": 2000000, "last_us": 1000000 },
+        "acme-4": { "segments": 2, "segment_us": 2000000, "last_us": 2000000 }
+    },
+    "ladder": "film",
+    "runs": [{ "from": "2026-01-01T00:00:00Z", "items": [
+        { "asset": "film", "breaks": [{ "at_us": 4000000, "pod": ["acme-4"] }] }
+    ] }]
+}"#;
+
+/// Segments of a creative's rendition, `last` long at the end.
+fn media(rendition: &str, count: usize, last: u32) -> String {
+    let segments: Vec<String> = (0..count)
+        .map(|index| {
+            let length = if index + 1 == count { last } else { 2_000_000 };
+            format!(r#"[{length},"{rendition}/{index}.m4s"]"#)
+        })
+        .collect();
+    format!(
+        r#"{{"init":"{rendition}/init.mp4","segments":[{}]}}"#,
+        segments.join(",")
+    )
+}
+
+fn creative(name: &str, video: &str, count: usize, last: u32) -> String {
+    let length = (count as u32 - 1) * 2_000_000 + last;
+    let (picture, sound) = (media(video, count, last), media("a", count, last));
+    format!(
+        r#"{{"version":1,"creative":"{name}","duration_us":{length},"renditions":{{
+        "{video}":{{"kind":"video","codecs":"avc1.64001f","bandwidth":2000000,"width":1280,"height":720,"frame_rate":25.0,
+            "media":{picture}}},
+        "a":{{"kind":"audio","codecs":"mp4a.40.2","bandwidth":128000,"channels":2,"sample_rate":48000,"media":{sound}}}}}}}"#
+    )
+}
+
+fn world() -> World {
+    let mut world = World::new();
+    world.stored.insert("schedules/classics".into(), SCHEDULE.into());
+    for (name, document) in [
+        ("film", creative("film", "v", 5, 1_000_000)),
+        ("acme-4", creative("acme-4", "v720", 2, 2_000_000)),
+    ] {
+        world.put(
+            &format!("/creatives/{name}/creative.json"),
+            "public, max-age=31536000, immutable",
+            &document,
+        );
+    }
+    world
+}
+
+fn load(edge: &Edge, world: &World, path: &str, seconds: i64) -> Handled<String> {
+    let token = token_by(&key(), "/fast/", 400_000_000);
+    let request = Request::get(format!("https://e/t/{token}{path}"))
+        .body(())
+        .unwrap();
+    let begin = UnixMillis(UnixMicros::read("2026-01-01T00:00:00Z").unwrap().millis());
+    block_on(edge.handle(world, &visit_at(&request, begin.plus_seconds(seconds))))
+}
+
+#[test]
+fn a_channel_is_made_of_its_schedule_and_its_assets_documents() {
+    let (edge, world) = (edge(r#"{"fast":true}"#), world());
+    let handled = load(&edge, &world, "/fast/classics/v/index.m3u8", 13 * 1000 + 9);
+    insta::assert_snapshot!(text(&handled.response), @r#"
+    #EXTM3U
+    #EXT-X-VERSION:8
+    #EXT-X-TARGETDURATION:2
+    #EXT-X-MEDIA-SEQUENCE:6999
+    #EXT-X-DISCONTINUITY-SEQUENCE:3000
+    #EXT-X-INDEPENDENT-SEGMENTS
+    #EXT-X-MAP:URI="../../../creatives/film/v/init.mp4"
+    #EXT-X-PROGRAM-DATE-TIME:2026-01-01T03:36:39.000Z
+    #EXTINF:1.000000,
+    ../../../creatives/film/v/4.m4s
+    #EXT-X-DISCONTINUITY
+    #EXT-X-MAP:URI="../../../creatives/film/v/init.mp4"
+    #EXT-X-PROGRAM-DATE-TIME:2026-01-01T03:36:40.000Z
+    #EXTINF:2.000000,
+    ../../../creatives/film/v/0.m4s
+    #EXT-X-PROGRAM-DATE-TIME:2026-01-01T03:36:42.000Z
+    #EXTINF:2.000000,
+    ../../../creatives/film/v/1.m4s
+    #EXT-X-DISCONTINUITY
+    #EXT-X-MAP:URI="../../../creatives/acme-4/v720/init.mp4"
+    #EXT-X-PROGRAM-DATE-TIME:2026-01-01T03:36:44.000Z
+    #EXTINF:2.000000,
+    ../../../creatives/acme-4/v720/0.m4s
+    #EXT-X-PROGRAM-DATE-TIME:2026-01-01T03:36:46.000Z
+    #EXTINF:2.000000,
+    ../../../creatives/acme-4/v720/1.m4s
+    "#);
+    assert_eq!(
+        handled.response.headers()["content-type"],
+        "application/vnd.apple.mpegurl"
+    );
+    let again = load(&edge, &world, "/fast/classics/v/index.m3u8", 13 * 1000 + 9);
+    assert_eq!(text(&again.response), text(&handled.response));
+    let asked: Vec<_> = world
+        .asked
+        .borrow()
+        .iter()
+        .map(|request| request.target.clone())
+        .collect();
+    assert_eq!(
+        asked,
+        ["/creatives/acme-4/creative.json", "/creatives/film/creative.json"],
+        "once"
+    );
+}
+
+#[test]
+fn its_multivariant_playlist_is_that_of_its_ladder() {
+    let (edge, world) = (edge(r#"{"fast":true}"#), world());
+    let handled = load(&edge, &world, "/fast/classics/index.m3u8", 0);
+    let playlist = text(&handled.response);
+    assert!(
+        playlist.contains("\nv/index.m3u8\n") && playlist.contains("URI=\"a/index.m3u8\""),
+        "{playlist}"
+    );
+}
+
+#[test]
+fn a_clip_grows_and_ends() {
+    let (edge, world) = (edge(r#"{"fast":true}"#), world());
+    let begin = UnixMicros::read("2026-01-01T00:00:00Z").unwrap().millis() / 1000;
+    let path = format!("/fast/classics/{}-{}/v/index.m3u8", begin + 2, begin + 8);
+    let clip = |seconds| text(&load(&edge, &world, &path, seconds).response);
+    let uris = |playlist: &str| playlist.lines().filter(|line| !line.starts_with('#')).count();
+    let early = clip(6);
+    assert_eq!(
+        (uris(&early), early.contains("#EXT-X-ENDLIST")),
+        (2, false),
+        "{early}"
+    );
+    let whole = clip(100);
+    assert_eq!(
+        (uris(&whole), whole.ends_with("#EXT-X-ENDLIST\n")),
+        (3, true),
+        "{whole}"
+    );
+    assert!(
+        whole.starts_with(early.trim_end_matches('\n')),
+        "what was listed stays"
+    );
+    assert!(
+        whole.contains("\n../../../../creatives/acme-4/v720/0.m4s\n"),
+        "{whole}"
+    );
+}
+
+#[test]
+fn what_is_not_there_is_not_found() {
+    let (edge, mut world) = (edge(r#"{"fast":true}"#), world());
+    let status = |world: &World, path: &str, seconds| load(&edge, world, path, seconds).response.status();
+    for path in [
+        "/fast/other/v/index.m3u8",
+        "/fast/classics/v9/index.m3u8",
+        "/fast/classics/9-8/v/index.m3u8",
+    ] {
+        assert_eq!(status(&world, path, 100), StatusCode::NOT_FOUND, "{path}");
+    }
+    assert_eq!(
+        status(&world, "/fast/classics/v/index.m3u8", 1),
+        StatusCode::NOT_FOUND,
+        "not on air yet"
+    );
+    for wrong in [
+        "{",
+        &SCHEDULE.replace("classics", "other"),
+        &SCHEDULE.replace("\"film\": {", "\"movie\": {"),
+    ] {
+        world.stored.insert("schedules/classics".into(), (*wrong).into());
+        assert_eq!(
+            status(&world, "/fast/classics/v/index.m3u8", 100),
+            StatusCode::BAD_GATEWAY
+        );
+    }
+}
+
+#[test]
+fn an_asset_that_is_missing_or_cut_otherwise_keeps_its_place() {
+    let mut world = world();
+    for wrong in [creative("acme-4", "v720", 3, 2_000_000), "none".into()] {
+        world.put("/creatives/acme-4/creative.json", "no-store", &wrong);
+        let playlist = text(
+            &load(
+                &edge(r#"{"fast":true}"#),
+                &world,
+                "/fast/classics/v/index.m3u8",
+                13,
+            )
+            .response,
+        );
+        assert_eq!(
+            playlist
+                .matches("#EXT-X-GAP\n#EXTINF:2.000000,\ngap.m4s\n")
+                .count(),
+            2,
+            "{playlist}"
+        );
+        assert!(playlist.contains("creatives/film/v/4.m4s"), "{playlist}");
+    }
+}
+
+#[test]
+fn without_schedules_the_path_is_the_origins() {
+    let (edge, world) = (edge("{}"), world());
+    assert_eq!(
+        load(&edge, &world, "/fast/classics/v/index.m3u8", 100)
+            .response
+            .status(),
+        StatusCode::NOT_FOUND
+    );
+    assert_eq!(world.asked.borrow()[0].target, "/fast/classics/v/index.m3u8");
+}
+
+/// From a year after its begin on, each second for so many.
+#[test]
+fn hours_of_a_channel_play_without_a_violation() {
+    let schedule = Schedule::read(SCHEDULE.as_bytes()).unwrap();
+    let assets = [
+        creative("film", "v", 5, 1_000_000),
+        creative("acme-4", "v720", 2, 2_000_000),
+    ];
+    let assets = assets.map(|json| Arc::new(Creative::read(json.as_bytes()).unwrap()));
+    let channel = Channel {
+        schedule: &schedule,
+        assets: &assets,
+    };
+    let begin = UnixMicros::read("2027-01-01T00:00:00.250Z").unwrap();
+    let path = "/fast/classics/v/index.m3u8";
+    let (mut video, mut audio) = (Player::default(), Player::default());
+    for second in 0..2 * 3600 {
+        let now = begin.plus(Micros::from_seconds(second));
+        video.load(&channel.playlist("v", View::Live, path, now).unwrap());
+        audio.load(&channel.playlist("a", View::Live, path, now).unwrap());
+    }
+    // 13 s a round: seven segments and three seams.
+    assert_eq!(video.seen.len(), audio.seen.len());
+    for ((media, picture), (number, sound)) in video.seen.iter().zip(&audio.seen) {
+        assert_eq!(
+            (media, picture.discontinuity, picture.date),
+            (number, sound.discontinuity, sound.date)
+        );
+    }
+    let rounds = 365 * 86_400 / 13;
+    let first = video
+        .seen
+        .iter()
+        .find(|(_, segment)| segment.uri.ends_with("film/v/0.m4s"))
+        .unwrap();
+    let round = first.0 / 7;
+    assert!(first.0 % 7 == 0 && round.abs_diff(rounds) <= 1, "{first:?}");
+    assert_eq!(first.1.discontinuity, round * 3 + 1);
+}
