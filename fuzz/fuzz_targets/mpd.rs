@@ -16,13 +16,20 @@ static SLICE: LazyLock<Slice> = LazyLock::new(|| {
         ("urn:selvedge:break:1", first),
         ("urn:selvedge:break:1", second),
     ];
-    Slice::read_properties(properties).expect("a slice").expect("a log")
+    Slice::read_properties(properties)
+        .expect("a slice")
+        .expect("a log")
 });
 
 static DECISIONS: LazyLock<Vec<Arc<Decision>>> = LazyLock::new(|| {
     let media = |count: usize, name: &str| {
-        let segments: Vec<String> = (0..count).map(|index| format!("[2000000,\"/{name}/{index}.m4s\"]")).collect();
-        format!(r#"{{"init":"/{name}/i.mp4","segments":[{}]}}"#, segments.join(","))
+        let segments: Vec<String> = (0..count)
+            .map(|index| format!("[2000000,\"/{name}/{index}.m4s\"]"))
+            .collect();
+        format!(
+            r#"{{"init":"/{name}/i.mp4","segments":[{}]}}"#,
+            segments.join(",")
+        )
     };
     let ad = |count: usize, name: &str| {
         let (video, audio) = (media(count, name), media(count, "x&y"));
@@ -51,7 +58,12 @@ fn is_whole(text: &str) -> bool {
         let Some(close) = close else { return false };
         let tag = &after[..close];
         rest = &after[close + 1..];
-        let name = |text: &'_ str| text.split([' ', '\t', '\r', '\n', '/']).next().map(str::len).unwrap_or(0);
+        let name = |text: &'_ str| {
+            text.split([' ', '\t', '\r', '\n', '/'])
+                .next()
+                .map(str::len)
+                .unwrap_or(0)
+        };
         if let Some(ended) = tag.strip_prefix('/') {
             if open.pop() != Some(&ended[..name(ended)]) {
                 return false;
@@ -82,5 +94,8 @@ fuzz_target!(|text: &str| {
         path: None,
     };
     let passed = stitch(text, &nothing);
-    assert!(passed.len() <= text.len(), "nothing is put in where there is no break");
+    assert!(
+        passed.len() <= text.len(),
+        "nothing is put in where there is no break"
+    );
 });

@@ -51,19 +51,33 @@ const PROOF: &str = concat!(
 fn mpds() -> Vec<(&'static str, String)> {
     let set = |kind: &str, template: &str| {
         let id = &kind[..1];
-        format!("<AdaptationSet id=\"{id}\" contentType=\"{kind}\"><SegmentTemplate timescale=\"1000\" {template}<Representation id=\"{id}\"/></AdaptationSet>")
+        format!(
+            "<AdaptationSet id=\"{id}\" contentType=\"{kind}\"><SegmentTemplate timescale=\"1000\" {template}<Representation id=\"{id}\"/></AdaptationSet>"
+        )
     };
     let timed = "media=\"$Time$\"><SegmentTimeline><S t=\"0\" d=\"2000\" r=\"13\"/><S d=\"1000\" r=\"1\"/></SegmentTimeline></SegmentTemplate>";
     let numbered = "media=\"$Number$\" duration=\"2000\"/>";
     let mpd = |periods: &str| {
-        format!("<MPD type=\"dynamic\" availabilityStartTime=\"1970-01-01T00:00:00Z\" publishTime=\"1970-01-01T00:00:30Z\">{periods}</MPD>")
+        format!(
+            "<MPD type=\"dynamic\" availabilityStartTime=\"1970-01-01T00:00:00Z\" publishTime=\"1970-01-01T00:00:30Z\">{periods}</MPD>"
+        )
     };
-    let period = |start: u32, content: &str| format!("<Period id=\"{start}\" start=\"PT{start}S\">{content}</Period>");
+    let period =
+        |start: u32, content: &str| format!("<Period id=\"{start}\" start=\"PT{start}S\">{content}</Period>");
     let event = "<EventStream timescale=\"1\"><Event presentationTime=\"9\" duration=\"3\"/></EventStream>";
     vec![
-        ("timed", mpd(&period(0, &(event.to_owned() + &set("video", timed) + &set("audio", timed))))),
+        (
+            "timed",
+            mpd(&period(
+                0,
+                &(event.to_owned() + &set("video", timed) + &set("audio", timed)),
+            )),
+        ),
         ("numbered", mpd(&period(0, &set("video", numbered)))),
-        ("two", mpd(&(period(0, &set("video", timed)) + &period(14, &set("video", timed))))),
+        (
+            "two",
+            mpd(&(period(0, &set("video", timed)) + &period(14, &set("video", timed)))),
+        ),
     ]
 }
 
