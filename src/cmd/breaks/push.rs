@@ -26,7 +26,7 @@ pub(crate) struct Args {
     #[arg(value_name = "FILE")]
     file: PathBuf,
 
-    /// Where they are to be in force; in a folder, as breaks/<CHANNEL>.json
+    /// Where they are to be in force; in a folder, as breaks/CHANNEL.json
     #[arg(long, value_name = "origin|cloudflare|fastly|FOLDER", value_parser = Named::read)]
     to: Named,
 
