@@ -7,8 +7,8 @@ MAKEFLAGS += --no-print-directory
 
 # The two adapters are built for their WebAssembly targets, everything else natively.
 NATIVE := --workspace --exclude selvedge-edge-cloudflare --exclude selvedge-edge-fastly
-# What is tested natively, and with which features: in one selection, for another one would build all dependencies again.
-TESTED := --workspace --exclude selvedge-edge-fastly --features selvedge-token/extra-algorithms
+# What is tested natively: in one selection, for another one would build most dependencies again.
+TESTED := --workspace --exclude selvedge-edge-fastly
 
 # What the demo shows: `test`, a file, or bikes.mp4 or bigbuckbunny.mp4, which are fetched.
 INPUT ?= test
@@ -43,6 +43,7 @@ demo:
 
 test: tools
 	cargo test --locked $(TESTED)
+	cargo test --locked -p selvedge-token --all-features
 	@scripts/fuzz.sh 100000
 	@scripts/fuzz.sh 30000 origin
 	@npm run --silent build:page
