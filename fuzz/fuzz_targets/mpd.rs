@@ -57,6 +57,10 @@ fn is_whole(text: &str) -> bool {
         };
         let Some(close) = close else { return false };
         let tag = &after[..close];
+        if tag.contains(['<', '\'']) || tag.matches('"').count() % 2 > 0 {
+            // Values are quoted, without angle brackets (XML 1.0 2.3); what is none is not judged.
+            return false;
+        }
         rest = &after[close + 1..];
         let name = |text: &'_ str| {
             text.split([' ', '\t', '\r', '\n', '/'])

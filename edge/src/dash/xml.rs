@@ -142,6 +142,10 @@ impl<'d> Cursor<'d> {
         let (full, attributes) = content
             .split_at_checked(name_length.unwrap_or(content.len()))
             .ok_or(Malformed)?;
+        // A slash that ends nothing would end the tag once what is around it is written anew.
+        if attributes.ends_with('/') {
+            return Err(Malformed);
+        }
         let name = full.rsplit(':').next().filter(|name| !name.is_empty());
         self.at = close + 1;
         Ok(Tag {
@@ -292,6 +296,7 @@ mod tests {
             "<a/><",
             "<>",
             "<!DOCTYPE a [<!ENTITY b 'c'>]>",
+            "<a b='c'//>",
         ] {
             assert_eq!(names(broken), Err(Malformed), "{broken}");
         }
