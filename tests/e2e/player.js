@@ -35,6 +35,8 @@ const probe = {
   stalls: [],
   clock: { reads: 0, misses: 0, first: null, last: null, latencyMs: null },
   runs: new Runs(),
+  /** What hls.js says of breaks that it fills itself. */
+  interstitials: [],
   ended: false,
   /** Forgets what happened while the player found its place. */
   reset() {
@@ -130,6 +132,15 @@ function script(source) {
   });
 }
 
+const INTERSTITIALS = [
+  'ASSET_LIST_LOADED',
+  'INTERSTITIAL_STARTED',
+  'INTERSTITIAL_ASSET_STARTED',
+  'INTERSTITIAL_ASSET_ERROR',
+  'INTERSTITIAL_ENDED',
+  'INTERSTITIALS_PRIMARY_RESUMED',
+];
+
 const players = {
   async hls() {
     await script('/node_modules/hls.js/dist/hls.min.js');
@@ -139,6 +150,9 @@ const players = {
     hls.on(Hls.Events.ERROR, (_event, { fatal, type, details }) => {
       (fatal ? probe.fatal : probe.warnings).push(`${type} ${details}`);
     });
+    for (const name of INTERSTITIALS) {
+      hls.on(Hls.Events[name], () => probe.interstitials.push({ name, at: Math.round(performance.now()) }));
+    }
     hls.attachMedia(video);
     hls.loadSource(url);
     await video.play();
