@@ -11,8 +11,10 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
+use futures_util::StreamExt as _;
 use http_body_util::BodyExt as _;
 use selvedge_origin::admit::Table;
+use selvedge_origin::time::UnixMillis;
 use support::*;
 
 /// Pushes with header fields; returns status, header fields and text.
@@ -434,6 +436,40 @@ async fn a_muxed_channel_is_served_as_tracks_of_their_own() {
 }
 
 #[tokio::test]
+async fn media_that_overtakes_the_init_segment_of_a_new_run_is_not_lost() {
+    let world = World::new().await;
+    let init = muxed_init(&[VIDEO, AUDIO]);
+    let at = |slot: u64| world.clock.set(UnixMillis(NOON + (slot as i64 + 1) * 1_920));
+    let object = |slot: u64| format!("/ingest/demo/seg_{slot}.m4s");
+    world.must_put("/ingest/demo/init.mp4", init.clone()).await;
+    for slot in 0..4 {
+        at(slot);
+        world.must_put(&object(slot), muxed_slot(slot)).await;
+    }
+    // The sender starts anew, its clock at 0 again: it sends both at once, and the init segment takes its time.
+    at(6);
+    let (first, second) = init.split_at(init.len() / 2);
+    let halves = [first.to_vec(), second.to_vec()].into_iter().enumerate();
+    let slowly = Body::from_stream(futures_util::stream::iter(halves).then(async |(at, half)| {
+        tokio::time::sleep(Duration::from_millis(30 * at as u64)).await;
+        Ok::<_, std::io::Error>(half)
+    }));
+    let path = object(0);
+    tokio::join!(
+        world.must_put(&path, muxed_slot(0)),
+        world.must_put("/ingest/demo/init.mp4", slowly)
+    );
+    at(7);
+    world.must_put(&object(1), muxed_slot(1)).await;
+    for track in ["main-v", "main-a"] {
+        let text = world.text(&format!("/live/demo/{track}/index.m3u8")).await;
+        let segments = text.split_inclusive(".m4s\n");
+        let media = segments.filter(|lines| lines.contains("#EXTINF") && !lines.contains("#EXT-X-GAP"));
+        assert_eq!(media.count(), 6, "{track}: {text}");
+    }
+}
+
+#[tokio::test]
 async fn a_trickle_of_bytes_is_cut_off() {
     let world = World::with(|config| {
         config.limits.body_idle_s = 1;
@@ -576,9 +612,7 @@ async fn a_clock_of_32_bits_that_comes_round_goes_on() {
         world
             .must_put(&format!("/ingest/demo/video/{index}.m4s"), body)
             .await;
-        world.clock.set(selvedge_origin::time::UnixMillis(
-            NOON + 1_920 * (index as i64 + 1),
-        ));
+        world.clock.set(UnixMillis(NOON + 1_920 * (index as i64 + 1)));
     }
     world.origin.close().await.unwrap();
     let read = read_playlist(&world.text("/live/demo/video/index.m3u8").await);

@@ -10,6 +10,7 @@ mod desk;
 mod document;
 mod door;
 mod front;
+mod inits;
 mod live;
 mod manifest;
 mod muxed;
@@ -48,6 +49,7 @@ use cell::Cell;
 pub(crate) use desk::Desk;
 use door::Door;
 use front::Front;
+use inits::Inits;
 use ranges::Ranges;
 
 /// The origin: channels, their store, and a server in front. Cheap to clone; clones share everything.
@@ -72,6 +74,7 @@ struct Inner {
     door: Door,
     /// Objects that come in several requests.
     ranges: Ranges,
+    inits: Inits,
     /// Pushes so far: the next one's number.
     pushed: AtomicU64,
     observed: Arc<Observed>,
@@ -119,6 +122,7 @@ impl Origin {
             tasks: watch::Sender::new(0),
             door,
             ranges: Ranges::default(),
+            inits: Inits::default(),
             pushed: AtomicU64::new(0),
             observed: Arc::default(),
             fitness,

@@ -136,10 +136,16 @@ impl Origin {
     /// once.
     async fn await_init(&self, way: &Way, name: &ObjectName) {
         for _ in 0..INIT_LOOKS {
-            if self.has_init(way, name) || !self.lanes(way, name).is_empty() {
+            if self.has_init(way, name) {
                 return;
             }
+            // Lanes that are known may be of the run before: a sender that starts anew sends its init segment again, and
+            // what comes by the old one would pass for what was there already.
+            let were_known = !self.lanes(way, name).is_empty();
             tokio::time::sleep(INIT_LOOK).await;
+            if were_known && !self.0.inits.is_coming(way, name) {
+                return;
+            }
         }
     }
 

@@ -180,6 +180,7 @@ impl Origin {
                 path: format!("/ingest/{channel}/{rest}"),
             });
         };
+        let _on_its_way = self.0.inits.note(way, &name);
         let mut head = BytesMut::new();
         let mut pace = self.pace();
         let sniffed = loop {
