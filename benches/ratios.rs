@@ -1,7 +1,8 @@
 //! Our own code on the hot path, each beside the library or the bare work that it is to be measured against.
 //!
 //! Prints ratios, not times: both sides of a row run in turns on the same machine in the same minute, and the
-//! medians are divided. What is compared is asserted to be right before it is timed.
+//! medians are divided. What is compared is asserted to be right before it is timed. An argument names the rows to run:
+//! `cargo bench -p selvedge -- 'bare slice'`.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on stops here")]
 
@@ -13,6 +14,7 @@ use std::{
 };
 
 use http::Request;
+use mimalloc::MiMalloc;
 use selvedge_breaks::{
     After, Airing, Anchor, BreakId, Decision, Key, Micros, Mode, Return, Slice, Slot, Structure, Sums,
     UnixMicros,
@@ -24,6 +26,10 @@ use selvedge_edge::{
 use selvedge_token::{
     Component, Jwk, JwkSet, KeySet, Match, Minter, Policy, RequestUri, SigningKey, Verifier,
 };
+
+/// The native edge's own, for both sides of a row.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 const ROUNDS: usize = 60;
 const NOW: UnixMillis = UnixMillis::from_seconds(1_795_262_400);
@@ -42,6 +48,11 @@ fn main() {
 
 /// Runs both sides in turns and prints the medians and their ratio.
 fn row<A, B>(name: &str, mut ours: impl FnMut() -> A, mut reference: impl FnMut() -> B) {
+    // Cargo adds a flag of its own.
+    let mut wanted = std::env::args().skip(1).filter(|arg| !arg.starts_with("--"));
+    if wanted.next().is_some_and(|wanted| !name.contains(&wanted)) {
+        return;
+    }
     let time = |work: &mut dyn FnMut()| {
         let started = Instant::now();
         work();

@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use selvedge_breaks::{Micros, UnixMicros, slice};
+use selvedge_breaks::{Micros, slice};
 
 /// What a line of a media playlist is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -117,6 +117,14 @@ impl Tag {
 impl<'a> Line<'a> {
     /// What a line is, without its end.
     pub(super) fn of(line: &'a [u8]) -> Self {
+        // A URI of its own line, with nothing around it, as most are.
+        if let [uri @ .., b'\n'] = line
+            && let [first, .., last] = uri
+            && *first > b'#'
+            && *last > b' '
+        {
+            return Self::Uri(uri);
+        }
         let line = line.trim_ascii();
         match line {
             [] => Self::Other,
@@ -210,34 +218,6 @@ pub(super) fn number(text: &[u8]) -> u64 {
     })
 }
 
-/// Reads dates, most of which differ from the one before in nothing but their seconds.
-#[derive(Debug, Default)]
-pub(super) struct Clock<'a> {
-    /// The date of the last one, up to its minute.
-    minute: &'a [u8],
-    begins: UnixMicros,
-}
-
-impl<'a> Clock<'a> {
-    /// Reads a date and time as `EXT-X-PROGRAM-DATE-TIME` has it (RFC 8216bis §4.4.4.6).
-    pub(super) fn read(&mut self, text: &'a [u8]) -> Option<UnixMicros> {
-        let (minute, rest) = text.split_at_checked(b"2026-01-01T20:00:".len())?;
-        let zulu = rest.strip_suffix(b"Z").filter(|rest| rest.len() > 3);
-        if let Some(rest) = zulu
-            && minute == self.minute
-            && let Some(after) = seconds(rest)
-        {
-            return Some(self.begins.plus(after));
-        }
-        let date = UnixMicros::read(core::str::from_utf8(text).ok()?)?;
-        if let Some(after) = zulu.and_then(seconds) {
-            self.minute = minute;
-            self.begins = date.less(after);
-        }
-        Some(date)
-    }
-}
-
 fn is_log(name: &[u8]) -> bool {
     [slice::LOG_TAG, slice::BREAK_TAG]
         .iter()
@@ -284,21 +264,6 @@ mod tests {
         assert_eq!(read(".5"), Some(500_000));
         for wrong in ["", "-1", "x", ",", "99999999999999999999"] {
             assert_eq!(read(wrong), None, "{wrong}");
-        }
-    }
-
-    #[test]
-    fn dates_are_the_same_with_and_without_the_one_before() {
-        let mut clock = Clock::default();
-        for date in [
-            "2026-01-01T20:00:58.080Z",
-            "2026-01-01T20:00:59.999999Z",
-            "2026-01-01T20:00:59Z",
-            "2026-01-01T20:00:59.5+01:00",
-            "2026-01-01T20:01:00.000Z",
-            "2026-01-01T20:01:00.000",
-        ] {
-            assert_eq!(clock.read(date.as_bytes()), UnixMicros::read(date), "{date}");
         }
     }
 }

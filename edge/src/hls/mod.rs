@@ -7,6 +7,7 @@
 mod guided;
 mod line;
 mod plan;
+mod reader;
 mod report;
 mod source;
 mod stitch;

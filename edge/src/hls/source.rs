@@ -5,7 +5,10 @@ use core::ops::Range;
 
 use selvedge_breaks::{Micros, UnixMicros};
 
-use super::line::{Clock, Line, Tag, attribute, number, seconds};
+use super::{
+    line::{Line, Tag, attribute, number, seconds},
+    reader::{Reader, Said},
+};
 use crate::timeline::{DiscontinuitySequence, Extent, MediaSequence, Segment, Window};
 
 /// What was found in a media playlist.
@@ -82,22 +85,30 @@ impl<'a> Source<'a> {
         // A segment with its date takes a hundred bytes, rarely fewer.
         self.segments.reserve(bytes.len() / 80);
         self.ends.reserve(bytes.len() / 80);
-        let mut at = if bytes.starts_with(BOM) { BOM.len() } else { 0 };
-        let mut dates = Clock::default();
+        let begin = if bytes.starts_with(BOM) { BOM.len() } else { 0 };
         let mut clock = UnixMicros(0);
         let mut duration = Micros::ZERO;
         let mut length = None;
         let mut cursor: Option<ByteCursor<'a>> = None;
-        let ends = memchr::memchr_iter(b'\n', bytes).map(|newline| newline + 1);
-        let unended = (!bytes.ends_with(b"\n")).then_some(bytes.len());
-        for end in ends.chain(unended) {
-            let line = at..end;
-            at = end;
-            let read = Line::of(bytes.get(line.clone()).unwrap_or_default());
-            let (tag, value) = match read {
-                Line::Other => continue,
-                Line::Tag(tag, value) => (tag, value),
-                Line::Uri(uri) => {
+        for (line, said) in Reader::new(bytes, begin) {
+            let (tag, value) = match said {
+                Said::Duration(read) => {
+                    self.begin(line.start);
+                    duration = read;
+                    continue;
+                }
+                Said::Date(date) => {
+                    self.begin(line.start);
+                    if !self.is_dated {
+                        self.date_back(date.since(clock));
+                    }
+                    self.is_dated = true;
+                    clock = date;
+                    continue;
+                }
+                Said::Other(Line::Other) => continue,
+                Said::Other(Line::Tag(tag, value)) => (tag, value),
+                Said::Other(Line::Uri(uri)) => {
                     self.begin(line.start);
                     self.close(clock, duration, line.end);
                     clock = clock.plus(duration);
@@ -112,16 +123,6 @@ impl<'a> Source<'a> {
                 self.begin(line.start);
             }
             match tag {
-                Tag::Inf => duration = seconds(value).unwrap_or_default(),
-                Tag::ProgramDateTime => {
-                    if let Some(date) = dates.read(value) {
-                        if !self.is_dated {
-                            self.date_back(date.since(clock));
-                        }
-                        self.is_dated = true;
-                        clock = date;
-                    }
-                }
                 Tag::Discontinuity => self.next.discontinuity = self.next.discontinuity.plus(1),
                 Tag::Byterange => length = Some(value),
                 Tag::Part => {
