@@ -1,5 +1,6 @@
 // hls.js, dash.js and Shaka play the live channel through each edge (natively, in workerd and in Fastly's local
 // runtime) with a token of eight seconds in each carrier, and go on past the ends of it and of those after it.
+// Each edge meets each carrier and each player, and each player each carrier; `make soak` plays all three together.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { CARRIERS, PLAYERS, entry, openCarrying, servePlayers, startBrowser } from './support/browser.mjs';
@@ -17,12 +18,29 @@ const EXPIRIES = 3;
  * once, and never again. Half way through a token's life, so that no request under way meets its end.
  */
 const RENEWAL = { header: 'header', cookie: 'cookie' };
-/**
- * For how long each group is watched, beside some seconds in which its players settle. `make soak` watches for
- * longer.
- */
-const SECONDS = { query: 30 };
-const OTHERWISE_SECONDS = EXPIRIES * TOKEN_SECONDS + 1;
+const [QUERY, PATH, HEADER, COOKIE] = CARRIERS;
+/** For each edge, the carriers of hls.js, dash.js and Shaka, who play at once, and of those who play after them. */
+const GROUPS = {
+  native: [
+    [QUERY, PATH, HEADER],
+    [COOKIE, HEADER, QUERY],
+  ],
+  workerd: [
+    [PATH, COOKIE, QUERY],
+    [HEADER, QUERY, PATH],
+  ],
+  viceroy: [
+    [HEADER, QUERY, COOKIE],
+    [QUERY, PATH, PATH],
+  ],
+};
+/** For how long each group is watched, beside some seconds in which its players settle. */
+const SECONDS = Number(process.env.SOAK_SECONDS ?? EXPIRIES * TOKEN_SECONDS + 1);
+
+/** The groups of an edge: what is watched for long has each carrier in each player. */
+function groupsOf(kind) {
+  return process.env.SOAK_SECONDS ? CARRIERS.map((carrier) => PLAYERS.map(() => carrier)) : GROUPS[kind];
+}
 
 describe('the live channel plays past the ends of its tokens', () => {
   const stage = new Stage();
@@ -56,27 +74,28 @@ describe('the live channel plays past the ends of its tokens', () => {
       });
       after(() => edge?.part.stop());
 
-      for (const carrier of CARRIERS) {
-        const seconds = Number(process.env.SOAK_SECONDS ?? SECONDS[carrier] ?? OTHERWISE_SECONDS);
-        test(`with the token in the ${carrier}, in three players, for ${seconds} s`, async (t) => {
+      for (const carriers of groupsOf(kind)) {
+        const plays = PLAYERS.map((player, i) => ({ player, carrier: carriers[i] }));
+        const said = plays.map(({ player, carrier }) => `in the ${carrier} in ${player}`).join(', ');
+        test(`with the token ${said}, for ${SECONDS} s`, async (t) => {
           const shows = await Promise.all(
-            PLAYERS.map(async (player) => {
+            plays.map(async ({ player, carrier }) => {
               const [token, wire] = [mint(carrier), new Wire(edge.url)];
               const viewing = { player, edge: edge.url, channel: CHANNEL, token, carrier };
               const mintedAt = performance.now();
               const page = await openCarrying(browser, site, viewing, (page) => wire.watch(page));
-              return { name: `${kind}-${carrier}-${player}`, page, token, wire, mintedAt };
+              return { name: `${kind}-${carrier}-${player}`, carrier, page, token, wire, mintedAt };
             }),
           );
           try {
-            const figures = await watch(shows, seconds);
+            const figures = await watch(shows, SECONDS);
             const wires = await Promise.all(shows.map(({ wire }) => wire.read()));
             for (const [i, { name }] of shows.entries()) {
               const tokens = wires[i].tokens.length;
               t.diagnostic(`${name} ${JSON.stringify({ ...figures[name], tokens })}`);
             }
             for (const [i, show] of shows.entries()) {
-              const { name, mintedAt } = show;
+              const { name, carrier, mintedAt } = show;
               assertContent(name, figures[name]);
               assert.deepEqual(wires[i].refused, [], `${name}: no request is refused`);
               const age = (performance.now() - mintedAt) / 1_000;
