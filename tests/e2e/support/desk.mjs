@@ -40,6 +40,12 @@ export class Desk {
     return JSON.parse(text);
   }
 
+  /** Ends a break that is on air, or cancels one that is not yet. */
+  async end(id) {
+    const response = await fetch(`${this.#breaks}/${id}`, { method: 'DELETE' });
+    assert.ok(response.ok, `${response.status}: ${await response.text()}`);
+  }
+
   /** All breaks that the origin knows. */
   async list() {
     const response = await fetch(this.#breaks);
