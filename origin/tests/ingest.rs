@@ -435,38 +435,47 @@ async fn a_muxed_channel_is_served_as_tracks_of_their_own() {
     );
 }
 
-#[tokio::test]
-async fn media_that_overtakes_the_init_segment_of_a_new_run_is_not_lost() {
+/// A sender that counts from zero starts anew, and its first segment comes before its init segment. How many segments
+/// each track has.
+async fn overtaken(init: &[u8], slot: impl Fn(u64) -> Vec<u8>, tracks: &[&str]) -> Vec<usize> {
     let world = World::new().await;
-    let init = muxed_init(&[VIDEO, AUDIO]);
     let at = |slot: u64| world.clock.set(UnixMillis(NOON + (slot as i64 + 1) * 1_920));
     let object = |slot: u64| format!("/ingest/demo/seg_{slot}.m4s");
-    world.must_put("/ingest/demo/init.mp4", init.clone()).await;
-    for slot in 0..4 {
-        at(slot);
-        world.must_put(&object(slot), muxed_slot(slot)).await;
+    world.must_put("/ingest/demo/init.mp4", init.to_vec()).await;
+    for number in 0..4 {
+        at(number);
+        world.must_put(&object(number), slot(number)).await;
     }
-    // The sender starts anew, its clock at 0 again: it sends both at once, and the init segment takes its time.
     at(6);
-    let (first, second) = init.split_at(init.len() / 2);
-    let halves = [first.to_vec(), second.to_vec()].into_iter().enumerate();
-    let slowly = Body::from_stream(futures_util::stream::iter(halves).then(async |(at, half)| {
-        tokio::time::sleep(Duration::from_millis(30 * at as u64)).await;
-        Ok::<_, std::io::Error>(half)
-    }));
     let path = object(0);
-    tokio::join!(
-        world.must_put(&path, muxed_slot(0)),
-        world.must_put("/ingest/demo/init.mp4", slowly)
-    );
+    tokio::join!(world.must_put(&path, slot(0)), async {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let (first, second) = init.split_at(init.len() / 2);
+        let halves = [first.to_vec(), second.to_vec()].map(Bytes::from);
+        let slowly = Body::from_stream(futures_util::stream::iter(halves).then(async |half| {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            Ok::<_, std::io::Error>(half)
+        }));
+        world.must_put("/ingest/demo/init.mp4", slowly).await;
+    });
     at(7);
-    world.must_put(&object(1), muxed_slot(1)).await;
-    for track in ["main-v", "main-a"] {
+    world.must_put(&object(1), slot(1)).await;
+    let mut counts = Vec::new();
+    for track in tracks {
         let text = world.text(&format!("/live/demo/{track}/index.m3u8")).await;
         let segments = text.split_inclusive(".m4s\n");
         let media = segments.filter(|lines| lines.contains("#EXTINF") && !lines.contains("#EXT-X-GAP"));
-        assert_eq!(media.count(), 6, "{track}: {text}");
+        counts.push(media.count());
     }
+    counts
+}
+
+#[tokio::test]
+async fn media_that_overtakes_the_init_segment_of_a_new_run_is_not_lost() {
+    let alone = |slot: u64| video(slot * VIDEO_SEGMENT, 48);
+    assert_eq!(overtaken(&init(VIDEO), alone, &["main"]).await, [6]);
+    let muxed = muxed_init(&[VIDEO, AUDIO]);
+    assert_eq!(overtaken(&muxed, muxed_slot, &["main-v", "main-a"]).await, [6, 6]);
 }
 
 #[tokio::test]

@@ -10,7 +10,6 @@ mod desk;
 mod document;
 mod door;
 mod front;
-mod inits;
 mod live;
 mod manifest;
 mod muxed;
@@ -19,6 +18,7 @@ mod part;
 mod playlist;
 mod push;
 mod ranges;
+mod runs;
 mod segment;
 
 use std::collections::HashMap;
@@ -49,8 +49,8 @@ use cell::Cell;
 pub(crate) use desk::Desk;
 use door::Door;
 use front::Front;
-use inits::Inits;
 use ranges::Ranges;
+use runs::Runs;
 
 /// The origin: channels, their store, and a server in front. Cheap to clone; clones share everything.
 #[derive(Clone)]
@@ -74,7 +74,7 @@ struct Inner {
     door: Door,
     /// Objects that come in several requests.
     ranges: Ranges,
-    inits: Inits,
+    runs: Runs,
     /// Pushes so far: the next one's number.
     pushed: AtomicU64,
     observed: Arc<Observed>,
@@ -122,7 +122,7 @@ impl Origin {
             tasks: watch::Sender::new(0),
             door,
             ranges: Ranges::default(),
-            inits: Inits::default(),
+            runs: Runs::default(),
             pushed: AtomicU64::new(0),
             observed: Arc::default(),
             fitness,

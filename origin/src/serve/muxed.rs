@@ -135,17 +135,13 @@ impl Origin {
     /// Gives an init segment that is on its way on another connection the time to come: some senders begin with both at
     /// once.
     async fn await_init(&self, way: &Way, name: &ObjectName) {
+        let awaited = self.0.runs.media(way, name);
         for _ in 0..INIT_LOOKS {
-            if self.has_init(way, name) {
+            let is_known = self.has_init(way, name) || !self.lanes(way, name).is_empty();
+            if is_known && self.0.runs.is_there(way, name, awaited) {
                 return;
             }
-            // Lanes that are known may be of the run before: a sender that starts anew sends its init segment again, and
-            // what comes by the old one would pass for what was there already.
-            let were_known = !self.lanes(way, name).is_empty();
             tokio::time::sleep(INIT_LOOK).await;
-            if were_known && !self.0.inits.is_coming(way, name) {
-                return;
-            }
         }
     }
 

@@ -180,7 +180,7 @@ impl Origin {
                 path: format!("/ingest/{channel}/{rest}"),
             });
         };
-        let _on_its_way = self.0.inits.note(way, &name);
+        let _on_its_way = self.0.runs.init(way, &name);
         let mut head = BytesMut::new();
         let mut pace = self.pace();
         let sniffed = loop {
