@@ -70,6 +70,7 @@ bench:
 	@scripts/setup.sh debian-demo node npm wasm-targets
 	cargo bench --locked -p selvedge
 	@scripts/bench-token.sh
+	@scripts/bench-edges.sh
 	@scripts/bench-origin.sh
 
 soak: tools
