@@ -20,7 +20,9 @@ try {
   const keys = new Keys(temporaryFolder(stage), 'bench', { sessions: true });
   const rows = [];
   for (const kind of EDGES) {
-    const edge = await startEdge(kind, stage, origin, keys, { server_timing: false, breaks: { cohort: 'all' } });
+    const site = { server_timing: false, breaks: { cohort: 'all' } };
+    const edge =
+      kind === 'workerd' ? await startWorker(origin, keys, site) : await startEdge(kind, stage, origin, keys, site);
     const bare = await startHello(kind, edge);
     for (const [name, what] of Object.entries(PLAYLISTS)) {
       const url = await viewing(edge.url, `bench-${name}`, keys.mint('/', '1h'));
@@ -84,20 +86,46 @@ async function startHello(kind, edge) {
     const part = await stage.start({ name: 'hello-viceroy', command: paths.viceroy(), args, ready: () => answers(url) });
     return { url, part };
   }
-  writeFileSync(join(folder, 'index.js'), "export default { fetch: () => new Response('hello') };\n");
-  const date = /^compatibility_date = .*$/m.exec(readFileSync(join(paths.ROOT, 'wrangler.toml'), 'utf8'))[0];
-  writeFileSync(join(folder, 'wrangler.toml'), `name = "hello"\nmain = "index.js"\n${date}\n`);
-  const inspector = String(await freePort());
+  const source = "export default { fetch: () => new Response('hello') };\n";
+  return runWorkerd('hello', { 'index.js': source }, {});
+}
+
+/** The worker as it was built, in workerd itself: Wrangler would put a worker of its own before it. */
+function startWorker(origin, keys, site) {
+  const build = paths.cloudflareBuild();
+  const modules = Object.fromEntries(['index.js', 'index_bg.wasm'].map((name) => [name, readFileSync(join(build, name))]));
+  return runWorkerd('edge', modules, { ORIGIN: origin, CAT_KEYS: keys.json, SITE: JSON.stringify(site) });
+}
+
+async function runWorkerd(name, modules, variables) {
+  const [port, folder] = [await freePort(), temporaryFolder(stage)];
+  const url = `http://127.0.0.1:${port}`;
+  for (const [file, content] of Object.entries(modules)) writeFileSync(join(folder, file), content);
+  const date = /^compatibility_date = (".*")$/m.exec(readFileSync(join(paths.ROOT, 'wrangler.toml'), 'utf8'))[1];
+  const kind = (file) => (file.endsWith('.wasm') ? 'wasm' : 'esModule');
+  const module = (file) => `(name = "${file}", ${kind(file)} = embed "${file}")`;
+  const binding = ([key, value]) => `(name = "${key}", text = ${JSON.stringify(value)})`;
+  const config = join(folder, 'config.capnp');
+  writeFileSync(
+    config,
+    `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [(name = "main", worker = .worker), (name = "net", network = (allow = ["private"]))],
+  sockets = [(name = "http", address = "127.0.0.1:${port}", http = (), service = "main")],
+);
+const worker :Workerd.Worker = (
+  modules = [${Object.keys(modules).map(module)}],
+  compatibilityDate = ${date},
+  bindings = [${Object.entries(variables).map(binding)}],
+  globalOutbound = "net",
+);
+`,
+  );
   const part = await stage.start({
-    name: 'hello-workerd',
-    command: paths.modernNode(),
-    args: [
-      ...[paths.wrangler(), 'dev', '--local', '--ip', '127.0.0.1', '--port', String(port)],
-      ...['--inspector-port', inspector, '--show-interactive-dev-session=false'],
-    ],
-    cwd: folder,
-    env: { CI: '1', NO_COLOR: '1', WRANGLER_SEND_METRICS: 'false', CLOUDFLARE_CF_FETCH_ENABLED: 'false' },
-    ready: () => answers(url),
+    name: `workerd-${name}`,
+    command: paths.workerd(),
+    args: ['serve', config],
+    ready: () => answers(`${url}/healthz`),
   });
   return { url, part };
 }
@@ -115,16 +143,14 @@ async function cost({ part }, url, count) {
   return (processorTime(part.pid) - before) / count;
 }
 
-/** Of a runtime and all that it started, less Wrangler, which is no part of what is deployed; in ms. */
+/** Of a runtime and all that it started, in ms. */
 function processorTime(group) {
   let ticks = 0;
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     try {
       const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-      const name = stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')'));
       const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-      const isRuntime = /^(workerd|viceroy|selvedge)/.test(name);
-      if (Number(fields[2]) === group && isRuntime) ticks += Number(fields[11]) + Number(fields[12]);
+      if (Number(fields[2]) === group) ticks += Number(fields[11]) + Number(fields[12]);
     } catch {
       // It ended between the listing and the look.
     }

@@ -51,6 +51,10 @@ export const chromium = () =>
 export const wrangler = () =>
   need(join(ROOT, 'node_modules/wrangler/bin/wrangler.js'), 'run `npm ci`');
 
+/** The runtime of Workers that Wrangler brings. */
+export const workerd = () =>
+  need(join(ROOT, 'node_modules/@cloudflare/workerd-linux-64/bin/workerd'), 'run `npm ci`, on x64');
+
 /** Wrangler wants Node 22; where the system's is older, npm's own build of 22 serves. */
 export function modernNode() {
   if (Number(process.versions.node.split('.')[0]) >= 22) return process.execPath;
