@@ -1,5 +1,7 @@
 //! Configuration: a TOML file, overruled by the command line, checked once.
 
+mod watermark;
+
 use std::{fmt, path::Path, str::FromStr, time::Duration};
 
 use serde::Deserialize;
@@ -9,6 +11,7 @@ use crate::{
     ingest::Sound,
     pixel::Size,
 };
+pub use watermark::{WATERMARK_KEY, Watermark, WatermarkFile};
 
 /// Encoders that are tried unless the configuration says otherwise, best first.
 pub const ENCODERS: [&str; 4] = ["h264_nvenc", "h264_qsv", "h264_vaapi", "libx264"];
@@ -113,6 +116,8 @@ pub struct File {
     pub duration: Option<f64>,
     /// `human` or `json`.
     pub log_format: Option<String>,
+    /// Which renditions are watermarked, and how.
+    pub watermark: Option<WatermarkFile>,
 }
 
 impl File {
@@ -177,6 +182,10 @@ impl File {
             queue_segments: over.queue_segments.or(self.queue_segments),
             duration: over.duration.or(self.duration),
             log_format: over.log_format.or(self.log_format),
+            watermark: match (self.watermark, over.watermark) {
+                (Some(own), Some(over)) => Some(own.overruled_by(over)),
+                (own, over) => over.or(own),
+            },
         }
     }
 }
@@ -228,6 +237,18 @@ pub struct Config {
     pub duration: Option<Duration>,
     /// Whether a creative is made, and no channel.
     pub is_recording: bool,
+    /// What is watermarked, and how.
+    pub watermark: Option<Watermark>,
+}
+
+impl Config {
+    /// The watermark of a rendition, if it has one.
+    #[must_use]
+    pub fn mark_of(&self, rendition: &str) -> Option<&Watermark> {
+        self.watermark
+            .as_ref()
+            .filter(|watermark| watermark.marks(rendition))
+    }
 }
 
 impl TryFrom<File> for Config {
@@ -241,6 +262,10 @@ impl TryFrom<File> for Config {
         let target = target(file.push.as_deref())?;
         let grid = grid(file.fps.unwrap_or(25), file.segment_frames, file.chunk_frames)?;
         let ladder = ladder(file.ladder)?;
+        let watermark = file
+            .watermark
+            .map(|watermark| Watermark::new(watermark, &ladder))
+            .transpose()?;
         let burn = one_of(
             "clock",
             file.clock.as_deref(),
@@ -320,6 +345,7 @@ impl TryFrom<File> for Config {
             queue_segments,
             duration: duration.transpose()?,
             is_recording: false,
+            watermark,
         })
     }
 }
@@ -481,7 +507,7 @@ mod tests {
             error("fps = ="),
         ];
         insta::assert_snapshot!(lines.join("\n"), @r#"
-        encoder.toml:2: unknown field `fsp`, expected one of `input`, `push`, `fps`, `ladder`, `clock`, `audio`, `audio_bit_rate`, `preset`, `encoders`, `name`, `segment_frames`, `chunk_frames`, `queue_segments`, `duration`, `log_format`
+        encoder.toml:2: unknown field `fsp`, expected one of `input`, `push`, `fps`, `ladder`, `clock`, `audio`, `audio_bit_rate`, `preset`, `encoders`, `name`, `segment_frames`, `chunk_frames`, `queue_segments`, `duration`, `log_format`, `watermark`
         encoder.toml:1: `fps`: invalid type: string "fast", expected a whole number
         `fps`: 23 frames a second have no cadence that aligns with sound; use one of 24, 25, 30, 50 or 60
         `segment_frames`: segments of 50 frames at 25 frames a second cannot be cut together with sound; use a multiple of 8

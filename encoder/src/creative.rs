@@ -98,6 +98,7 @@ pub fn make(
     let config = Config {
         is_recording: true,
         burn: false,
+        watermark: None,
         ..config.clone()
     };
     let grid = config.grid;

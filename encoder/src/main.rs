@@ -13,7 +13,7 @@ use clap::Parser;
 use futures_util::future::join_all;
 use selvedge_breaks::CreativeName;
 use selvedge_encoder::{
-    config::{Config, ConfigError, File, Target, split_ladder},
+    config::{Config, ConfigError, File, Target, WATERMARK_KEY, WatermarkFile, split_ladder},
     control,
     creative::{self, Length},
     pipeline::{self, Output, SystemClock},
@@ -54,6 +54,9 @@ struct Arguments {
     /// Stop after so many seconds of media
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     duration: Option<f64>,
+    /// Watermark all renditions: each is encoded and pushed twice, marked with the key in this file, 64 hexadecimal digits
+    #[arg(long, value_name = "FILE", conflicts_with = "creative")]
+    watermark_key: Option<PathBuf>,
     /// Make a creative of this name instead of a channel: the input once, as fast as that goes, into the folder of --push.
     /// `test` is a card with the name
     #[arg(long, value_name = "NAME")]
@@ -162,8 +165,19 @@ fn configure(arguments: Arguments, usual: File) -> Result<(Config, bool), Config
         preset: arguments.preset,
         duration: arguments.duration,
         log_format: arguments.log_format,
+        watermark: arguments.watermark_key.map(|key_file| WatermarkFile {
+            key_file: Some(key_file),
+            ..WatermarkFile::default()
+        }),
         ..File::default()
     });
+    let file = File {
+        watermark: file.watermark.map(|watermark| WatermarkFile {
+            key: std::env::var(WATERMARK_KEY).ok(),
+            ..watermark
+        }),
+        ..file
+    };
     let json = file.log_format.as_deref() == Some("json");
     Ok((Config::try_from(file)?, json))
 }

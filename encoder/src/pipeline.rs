@@ -14,20 +14,21 @@ use std::{
 };
 
 use crate::{
-    clock::{AAC_FRAME, Grid, Pace, Pacer, SAMPLE_RATE, Utc},
-    cmaf::Sink,
+    clock::{AAC_FRAME, Grid, Pace, Pacer, SAMPLE_RATE, TrackGrid, Utc},
+    cmaf::{Marking, Sink},
     config::{Config, InputKind, Rung},
     control::Command,
     encode::{
-        AacEncoder, AudioMessage, AudioWorker, EncodeError, VideoEncoder, VideoMessage, VideoSettings,
-        VideoWorker,
+        AacEncoder, AudioMessage, AudioWorker, EncodeError, Lane, VideoEncoder, VideoMessage, VideoSettings,
+        VideoWorker, segmenter,
     },
     ingest::{FileSource, IngestError, Source, TestSource},
-    pixel::Size,
+    pixel::{Mark, Size},
     splice::Splicer,
     stats::TrackStats,
 };
 use report::Report;
+use selvedge_watermark::pace::{B_FOLDER, Variant};
 use splices::Splices;
 
 /// Where the conductor has its time from.
@@ -89,10 +90,19 @@ pub enum PipelineError {
 }
 
 /// Names of a channel's tracks, the sound last, with their MIME types: an [`Output`] is needed for each, in this order.
+/// Variant B of a watermarked rendition follows its variant A and is called `<rendition>/b`; it gets no init segment, for
+/// it is that of variant A.
 #[must_use]
 pub fn tracks(config: &Config) -> Vec<(String, &'static str)> {
-    let video = config.ladder.iter().map(|(name, _)| (name.clone(), "video/mp4"));
-    video.chain([("audio".to_owned(), "audio/mp4")]).collect()
+    let mut tracks = Vec::new();
+    for (name, _) in &config.ladder {
+        tracks.push((name.clone(), "video/mp4"));
+        if config.mark_of(name).is_some() {
+            tracks.push((format!("{name}/{B_FOLDER}"), "video/mp4"));
+        }
+    }
+    tracks.push(("audio".to_owned(), "audio/mp4"));
+    tracks
 }
 
 /// Opens the source that a configuration names.
@@ -213,27 +223,47 @@ fn start(config: &Config, outputs: Vec<Output>) -> Result<(Tracks, Vec<Thread>),
     let mut threads = Vec::new();
     let mut known = Vec::new();
     let mut outputs = outputs.into_iter();
-    for ((name, rung), output) in config.ladder.iter().zip(outputs.by_ref()) {
+    for (name, rung) in &config.ladder {
         let settings = settings(config, *rung);
+        let watermark = config.mark_of(name);
+        let variants: &[Option<Variant>] = match watermark {
+            Some(_) => &[Some(Variant::A), Some(Variant::B)],
+            None => &[None],
+        };
+        let outputs: Vec<_> = outputs.by_ref().take(variants.len()).collect();
+        let Some(stats) = outputs.first().map(|output| Arc::clone(&output.stats)) else {
+            break;
+        };
         // Opened here, so that a machine without any encoder is told so before anything runs.
-        let encoder = VideoEncoder::open_first(&settings, &config.encoders, name, &mut known)?;
+        let encoders =
+            VideoEncoder::open_alike(&settings, &config.encoders, name, &mut known, variants.len())?;
+        let lanes = encoders.into_iter().zip(outputs).zip(variants);
+        let lanes = lanes.map(|((encoder, output), variant)| {
+            let mut segmenter = segmenter(TrackGrid::Video(config.grid), config.is_recording);
+            if let (Some(variant), Some(watermark)) = (*variant, watermark) {
+                segmenter = segmenter.marked(Marking {
+                    variant,
+                    carrier: watermark.carrier,
+                });
+            }
+            Lane::new(encoder, segmenter, output.sink, output.stats)
+        });
+        let lanes: Vec<_> = lanes.collect();
         let (sender, messages) = sync_channel(VIDEO_QUEUE);
-        tracks.video.push((sender, Arc::clone(&output.stats)));
+        tracks.video.push((sender, Arc::clone(&stats)));
+        let mark = watermark
+            .map(|watermark| Mark::new(rung.size, config.grid, watermark.key.clone(), watermark.strength));
         let worker = VideoWorker {
             track: name.clone(),
             settings,
             encoders: config.encoders.clone(),
             burn: config.burn,
-            is_recording: config.is_recording,
+            mark,
             on_air: Arc::clone(&tracks.on_air),
-            stats: output.stats,
-            sink: output.sink,
+            stats,
         };
         let builder = thread::Builder::new().name(name.clone());
-        threads.push((
-            name.clone(),
-            builder.spawn(move || worker.run(encoder, &messages))?,
-        ));
+        threads.push((name.clone(), builder.spawn(move || worker.run(lanes, &messages))?));
     }
     if let Some(output) = outputs.next() {
         let encoder = AacEncoder::open(config.audio_bit_rate)?;

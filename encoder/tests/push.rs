@@ -17,6 +17,7 @@ use selvedge_encoder::{
     push::{PushOptions, Pusher},
     stats::TrackStats,
 };
+use selvedge_watermark::pace::{PaceInfo, Position, Variant};
 use tokio::{net::TcpListener, sync::mpsc, task::JoinSet};
 
 /// What the receiver does with one request.
@@ -37,6 +38,8 @@ enum Act {
 #[derive(Debug, Eq, PartialEq)]
 struct Seen {
     path: String,
+    /// What is said of a watermark's variant.
+    pace: Option<String>,
     body: Vec<u8>,
     act: Act,
 }
@@ -92,6 +95,8 @@ async fn serve(
     assert_eq!(request.method(), "PUT");
     assert_eq!(request.headers()["dash-if-ingest"], "1.1");
     let path = request.uri().path().to_owned();
+    let pace = request.headers().get("WMPaceInfoIngest");
+    let pace = pace.map(|pace| pace.to_str().unwrap().to_owned());
     let act = receiver.script.lock().unwrap().pop_front().unwrap_or(Act::Accept);
     let mut body = request.into_body();
     let mut read = Vec::new();
@@ -122,6 +127,7 @@ async fn serve(
         Act::Stall => {
             let _ = receiver.seen.send(Seen {
                 path: path.clone(),
+                pace: pace.clone(),
                 body: Vec::new(),
                 act,
             });
@@ -131,6 +137,7 @@ async fn serve(
     };
     let _ = receiver.seen.send(Seen {
         path,
+        pace,
         body: read,
         act,
     });
@@ -153,6 +160,14 @@ fn push(
     address: SocketAddr,
     stall: Duration,
 ) -> (Box<dyn Sink>, Arc<TrackStats>, tokio::task::JoinHandle<()>) {
+    push_track(address, stall, "video-720p")
+}
+
+fn push_track(
+    address: SocketAddr,
+    stall: Duration,
+    track: &str,
+) -> (Box<dyn Sink>, Arc<TrackStats>, tokio::task::JoinHandle<()>) {
     let url = format!("http://{address}/ingest/demo").parse().unwrap();
     let pusher = Pusher::new(PushOptions {
         url,
@@ -160,7 +175,7 @@ fn push(
         stall,
     })
     .unwrap();
-    let stats = Arc::new(TrackStats::new("video-720p"));
+    let stats = Arc::new(TrackStats::new(track));
     let (sink, task) = pusher.track(&stats, "video/mp4");
     (Box::new(sink), stats, task)
 }
@@ -339,4 +354,25 @@ async fn a_new_header_is_sent_before_the_first_segment_that_needs_it() {
         bodies.push(String::from_utf8(seen.body).unwrap());
     }
     assert_eq!(bodies, ["old", "1-first1-second", "new", "2-first2-second"]);
+}
+
+#[tokio::test]
+async fn a_second_variant_says_what_it_is_and_waits_for_the_header_of_the_first() {
+    let mut origin = start("127.0.0.1:0", &[Act::Refuse(412), Act::Refuse(412)]).await;
+    let (mut sink, stats, task) = push_track(origin.address, PATIENT, "video-720p/b");
+    let pace = PaceInfo::whole(Variant::B, Position::of_slot(7));
+    sink.begin_marked(7, pace);
+    sink.chunk(Bytes::from_static(b"chunk"));
+    sink.end();
+    for act in [Act::Refuse(412), Act::Refuse(412), Act::Accept] {
+        let seen = origin.seen.recv().await.unwrap();
+        assert_eq!((seen.path, seen.act), (path("b/7.m4s"), act));
+        assert_eq!(seen.pace, Some(pace.to_header()));
+    }
+    drop(sink);
+    task.await.unwrap();
+    assert_eq!(
+        (stats.snapshot().sent_segments, stats.snapshot().lost_segments),
+        (1, 0)
+    );
 }

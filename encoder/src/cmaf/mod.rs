@@ -1,6 +1,7 @@
 //! CMAF out (ISO/IEC 23000-19): chunk writer, segmenter, bitstream conversion and init segments, in memory.
 
 pub mod annexb;
+mod equal;
 mod event;
 pub mod init;
 mod segmenter;
@@ -8,8 +9,10 @@ mod writer;
 
 use bytes::Bytes;
 
+pub use equal::equalise;
 pub use event::EventMessage;
 pub use segmenter::Segmenter;
+use selvedge_watermark::pace::{PaceInfo, Variant};
 pub use writer::{Boundary, ChunkWriter};
 
 use crate::clock::Utc;
@@ -34,12 +37,36 @@ pub trait Sink: Send {
     fn init(&mut self, init: Bytes);
     /// A segment begins: its number on the grid, or its decode time where it begins at a splice off the grid.
     fn begin(&mut self, number: u64);
+    /// A segment of a watermarked rendition begins, whose pace information goes beside it.
+    fn begin_marked(&mut self, number: u64, pace: PaceInfo) {
+        let _ = pace;
+        self.begin(number);
+    }
     /// One whole CMAF chunk of the segment that has begun.
     fn chunk(&mut self, chunk: Bytes);
     /// The segment is complete.
     fn end(&mut self);
     /// The rest of the segment will never come.
     fn abort(&mut self);
+}
+
+/// How a variant's pace information goes to the origin: of the ways that ETSI TS 104 002 has, exactly one.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Carrier {
+    /// Beside the segment, in the request header `WMPaceInfoIngest`.
+    #[default]
+    Header,
+    /// In the segment, in a `wmpi` box behind its `styp`.
+    Box,
+}
+
+/// Which variant of a watermarked rendition segments are of.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Marking {
+    /// A or B.
+    pub variant: Variant,
+    /// How the origin is told.
+    pub carrier: Carrier,
 }
 
 /// Why samples cannot be written.

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Boundary, ChunkWriter, CmafError, EventMessage, Sample, Sink};
+use selvedge_watermark::pace::{PaceInfo, Position};
+
+use super::{Boundary, Carrier, ChunkWriter, CmafError, EventMessage, Marking, Sample, Sink};
 use crate::clock::TrackGrid;
 
 /// Cuts one track into chunks and segments on its grid and hands each chunk to a [`Sink`] the moment it is complete.
@@ -14,6 +16,7 @@ pub struct Segmenter {
     grid: TrackGrid,
     writer: ChunkWriter,
     is_recording: bool,
+    marking: Option<Marking>,
     pending: Vec<Sample>,
     /// Event messages that go in front of the first chunk that begins no earlier than a video frame.
     events: Vec<(u64, EventMessage)>,
@@ -39,6 +42,7 @@ impl Segmenter {
             grid,
             writer: ChunkWriter::new(grid),
             is_recording: false,
+            marking: None,
             pending: Vec::new(),
             events: Vec::new(),
             cuts: BTreeSet::new(),
@@ -59,6 +63,14 @@ impl Segmenter {
         recording.writer = ChunkWriter::without_clock(grid);
         recording.is_recording = true;
         recording
+    }
+
+    /// The same for a variant of a watermarked rendition. What begins in one slot of the grid has one position, whole or
+    /// cut by a splice: its number since 1970, so that encoders of the same channel agree.
+    #[must_use]
+    pub const fn marked(mut self, marking: Marking) -> Self {
+        self.marking = Some(marking);
+        self
     }
 
     /// Tells that the stream ends before the video frame `end`, as soon as that is known. The segment that holds the
@@ -129,7 +141,10 @@ impl Segmenter {
                 self.cuts = self.cuts.split_off(&start);
                 self.at_segment_start = true;
                 self.announced_last = false;
-                sink.begin(number);
+                match self.pace(Carrier::Header) {
+                    Some(pace) => sink.begin_marked(number, pace),
+                    None => sink.begin(number),
+                }
             }
         }
         let index = sample.index;
@@ -186,6 +201,13 @@ impl Segmenter {
         } else {
             self.grid.decode_time(self.grid.nearest_sample(start))
         }
+    }
+
+    /// The open segment's pace information, where it goes this way.
+    fn pace(&self, carrier: Carrier) -> Option<PaceInfo> {
+        let marking = self.marking.filter(|marking| marking.carrier == carrier)?;
+        let slot = self.grid.grid().segment_of(self.start);
+        Some(PaceInfo::whole(marking.variant, Position::of_slot(slot)))
     }
 
     /// The video frame at which the open segment ends.
@@ -261,7 +283,11 @@ impl Segmenter {
             }
             is_later
         });
-        let chunk = self.writer.write(&self.pending, &events, boundary)?;
+        let pace = match boundary {
+            Boundary::Segment | Boundary::LastSegment => self.pace(Carrier::Box),
+            Boundary::Inside | Boundary::LastChunk => None,
+        };
+        let chunk = self.writer.write(&self.pending, &events, boundary, pace)?;
         self.pending.clear();
         sink.chunk(chunk);
         Ok(())
@@ -453,6 +479,57 @@ mod tests {
     #[test]
     fn a_splice_on_the_grid_changes_nothing() {
         assert_eq!(cut(video(), &[48]).segments, cut(video(), &[]).segments);
+    }
+
+    #[test]
+    fn every_piece_of_a_slot_has_its_position() {
+        use selvedge_watermark::pace::Variant;
+
+        #[derive(Default)]
+        struct Paces(Vec<(u64, PaceInfo)>, Vec<Bytes>);
+        impl Sink for Paces {
+            fn init(&mut self, _: Bytes) {}
+            fn begin(&mut self, _: u64) {}
+            fn begin_marked(&mut self, number: u64, pace: PaceInfo) {
+                self.0.push((number, pace));
+            }
+            fn chunk(&mut self, chunk: Bytes) {
+                self.1.push(chunk);
+            }
+            fn end(&mut self) {}
+            fn abort(&mut self) {}
+        }
+        let run = |carrier| {
+            let variant = Variant::B;
+            let (mut segmenter, mut paces) = (
+                Segmenter::new(video()).marked(Marking { variant, carrier }),
+                Paces::default(),
+            );
+            // The second slot is cut in two; positions begin again after 32,760 of them.
+            let first = 32_759 * 48;
+            segmenter.cut_at(first + 60);
+            for index in first..first + 96 {
+                let key = segmenter.begins_at(index);
+                segmenter.push(keyed(index, key), &mut paces).unwrap();
+            }
+            paces
+        };
+        let whole = |position| PaceInfo::whole(Variant::B, Position::new(position).unwrap());
+        let beside = run(Carrier::Header);
+        let off_grid = (32_759 * 48 + 60) * 3600;
+        assert_eq!(
+            beside.0,
+            [(32_759, whole(32_759)), (32_760, whole(0)), (off_grid, whole(0))]
+        );
+        let inside = run(Carrier::Box);
+        assert_eq!(inside.0, []);
+        let found = inside.1.iter().filter_map(|chunk| {
+            let at = chunk.windows(4).position(|kind| kind == b"wmpi")?;
+            assert_eq!(&chunk[4..8], b"styp");
+            assert_eq!(chunk[3] as usize, at - 4);
+            Some(PaceInfo::of_box(&chunk[at - 4..at + 9]).unwrap())
+        });
+        assert_eq!(found.collect::<Vec<_>>(), [whole(32_759), whole(0), whole(0)]);
     }
 
     #[test]

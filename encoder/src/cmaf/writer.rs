@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use mp4_atom::{Encode, Mfhd, Moof, Prft, ReferenceTime, Styp, Tfdt, Tfhd, Traf, Trun, TrunEntry};
 
+use selvedge_watermark::pace::PaceInfo;
+
 use super::{CmafError, EventMessage, Sample, box_error};
 use crate::clock::TrackGrid;
 
@@ -20,7 +22,7 @@ pub enum Boundary {
     LastChunk,
 }
 
-/// Writes the chunks of one track: `[styp] [prft] [emsg…] moof mdat`, always track 1 of its own file.
+/// Writes the chunks of one track: `[styp [wmpi]] [prft] [emsg…] moof mdat`, always track 1 of its own file.
 #[derive(Clone, Copy, Debug)]
 pub struct ChunkWriter {
     grid: TrackGrid,
@@ -51,7 +53,8 @@ impl ChunkWriter {
         }
     }
 
-    /// Writes consecutive samples as one chunk, with event messages in front of it. The `prft` carries the capture time of the first one, flags 24: the
+    /// Writes consecutive samples as one chunk, with event messages in front of it, and with pace information where a
+    /// segment begins that has some of its own. The `prft` carries the capture time of the first one, flags 24: the
     /// media and the clock run at the same rate and the time is that of capture (ISO/IEC 14496-12, 8.16.5).
     ///
     /// # Errors
@@ -61,6 +64,7 @@ impl ChunkWriter {
         samples: &[Sample],
         events: &[EventMessage],
         boundary: Boundary,
+        pace: Option<PaceInfo>,
     ) -> Result<Bytes, CmafError> {
         let Some(first) = samples.first() else {
             return Ok(Bytes::new());
@@ -69,6 +73,9 @@ impl ChunkWriter {
         let mut out = Vec::with_capacity(media + 256 + 8 * samples.len());
         if let Some(styp) = styp(boundary) {
             styp.encode(&mut out).map_err(box_error("write styp"))?;
+            if let Some(pace) = pace {
+                out.extend_from_slice(&pace.to_box());
+            }
         }
         if self.has_clock {
             let prft = Prft {
@@ -208,7 +215,7 @@ mod tests {
             let grid = TrackGrid::Video(Grid::with_default_cadence(25).unwrap());
             let index = chunk * 8;
             let samples = video(index, &sizes, key);
-            let bytes = ChunkWriter::new(grid).write(&samples, &[], Boundary::Segment).unwrap();
+            let bytes = ChunkWriter::new(grid).write(&samples, &[], Boundary::Segment, None).unwrap();
             let boxes = boxes(&bytes);
             let [Any::Styp(styp), Any::Prft(prft), Any::Moof(moof), Any::Mdat(mdat)] = &boxes[..] else {
                 panic!("{boxes:?}")
@@ -238,7 +245,7 @@ mod tests {
     fn prft_has_flags_24_in_the_bytes() {
         let grid = TrackGrid::Audio(Grid::with_default_cadence(25).unwrap());
         let bytes = ChunkWriter::new(grid)
-            .write(&video(90, &[10], true), &[], Boundary::Inside)
+            .write(&video(90, &[10], true), &[], Boundary::Inside, None)
             .unwrap();
         assert_eq!(&bytes[4..12], b"prft\x00\x00\x00\x18");
     }
@@ -257,6 +264,7 @@ mod tests {
                 &video(48, &[9], true),
                 std::slice::from_ref(&event),
                 Boundary::Inside,
+                None,
             )
             .unwrap();
         let boxes = boxes(&bytes);
@@ -270,7 +278,7 @@ mod tests {
         );
         assert!(
             ChunkWriter::without_clock(grid)
-                .write(&video(48, &[9], true), &[], Boundary::Inside)
+                .write(&video(48, &[9], true), &[], Boundary::Inside, None)
                 .unwrap()
                 .get(4..8)
                 .is_some_and(|kind| kind == b"moof")
@@ -282,7 +290,7 @@ mod tests {
         let grid = TrackGrid::Video(Grid::with_default_cadence(25).unwrap());
         let last = |boundary| {
             let bytes = ChunkWriter::new(grid)
-                .write(&video(48, &[9], true), &[], boundary)
+                .write(&video(48, &[9], true), &[], boundary, None)
                 .unwrap();
             bytes.windows(4).any(|brand| brand == b"lmsg")
         };

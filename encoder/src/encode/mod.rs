@@ -3,13 +3,15 @@
 mod audio;
 mod candidate;
 mod init;
+mod lanes;
 mod video;
 mod worker;
 
 pub use audio::AacEncoder;
 pub use candidate::{CANDIDATES, Candidate, Input};
+pub(crate) use lanes::Lane;
 pub use video::{VideoEncoder, VideoSettings};
-pub(crate) use worker::{AudioMessage, AudioWorker, VideoMessage, VideoWorker};
+pub(crate) use worker::{AudioMessage, AudioWorker, VideoMessage, VideoWorker, segmenter};
 
 use crate::cmaf::CmafError;
 

@@ -57,15 +57,46 @@ impl VideoEncoder {
         track: &str,
         known: &mut Vec<String>,
     ) -> Result<Self, EncodeError> {
+        let opened = Self::open_alike(settings, names, track, known, 1)?;
+        opened.into_iter().next().ok_or_else(|| no_encoder(track, ""))
+    }
+
+    /// Opens so many encoders that are all the same candidate and give the same header, so that what they make of like
+    /// pictures is like: the first candidate of which as many open.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn open_alike(
+        settings: &VideoSettings,
+        names: &[String],
+        track: &str,
+        known: &mut Vec<String>,
+        count: usize,
+    ) -> Result<Vec<Self>, EncodeError> {
         let mut reasons = Vec::new();
         for name in names {
             let Some(candidate) = CANDIDATES.iter().find(|candidate| candidate.name == name) else {
                 continue;
             };
-            match Self::open(settings, candidate) {
-                Ok(encoder) => {
-                    tracing::info!(track, encoder = name, size = %settings.size, bit_rate = settings.bit_rate, "encoder chosen");
-                    return Ok(encoder);
+            let opened: Result<Vec<_>, _> = (0..count).map(|_| Self::open(settings, candidate)).collect();
+            let opened = opened.and_then(|encoders| {
+                let is_alike = encoders.windows(2).all(|pair| match pair {
+                    [one, other] => one.init == other.init,
+                    _ => true,
+                });
+                if is_alike {
+                    Ok(encoders)
+                } else {
+                    Err(EncodeError::Ffmpeg {
+                        what: format!("use {name} for variants"),
+                        reason: "it gives each a header of its own".to_owned(),
+                    })
+                }
+            });
+            match opened {
+                Ok(encoders) => {
+                    tracing::info!(track, encoder = name, variants = count, size = %settings.size, bit_rate = settings.bit_rate, "encoder chosen");
+                    return Ok(encoders);
                 }
                 Err(error) => {
                     let reason = error.to_string();
@@ -83,10 +114,7 @@ impl VideoEncoder {
                 }
             }
         }
-        Err(EncodeError::NoEncoder {
-            track: track.to_owned(),
-            reasons: reasons.join(", "),
-        })
+        Err(no_encoder(track, &reasons.join(", ")))
     }
 
     /// Opens one candidate.
@@ -242,5 +270,12 @@ impl VideoEncoder {
             }
         }
         frame
+    }
+}
+
+fn no_encoder(track: &str, reasons: &str) -> EncodeError {
+    EncodeError::NoEncoder {
+        track: track.to_owned(),
+        reasons: reasons.to_owned(),
     }
 }

@@ -10,12 +10,12 @@ use std::{
     time::Duration,
 };
 
-use super::{AacEncoder, EncodeError, VideoEncoder, VideoSettings};
+use super::{AacEncoder, EncodeError, Lane, VideoEncoder, VideoSettings, lanes::Lanes};
 use crate::{
     clock::{AAC_FRAME, Grid, TrackGrid, Utc},
     cmaf::{Sample, Segmenter, Sink},
     ffi::Scaler,
-    pixel::{Burn, Picture, Size},
+    pixel::{Burn, Mark, Picture, Size},
     splice::Splice,
     stats::TrackStats,
 };
@@ -55,32 +55,18 @@ pub(crate) struct VideoWorker {
     pub(crate) settings: VideoSettings,
     pub(crate) encoders: Vec<String>,
     pub(crate) burn: bool,
-    /// Whether a creative is made, and no channel.
-    pub(crate) is_recording: bool,
+    /// Makes the variants of a watermarked rung.
+    pub(crate) mark: Option<Mark>,
     /// The frame that the conductor has reached; stays behind when nobody waits for the frames.
     pub(crate) on_air: Arc<AtomicU64>,
     pub(crate) stats: Arc<TrackStats>,
-    pub(crate) sink: Box<dyn Sink>,
 }
 
 impl VideoWorker {
-    /// Runs until the conductor is gone, then fills up to the announced end.
-    pub(crate) fn run(
-        self,
-        encoder: VideoEncoder,
-        messages: &Receiver<VideoMessage>,
-    ) -> Result<(), EncodeError> {
-        let mut rung = Rung {
-            segmenter: segmenter(TrackGrid::Video(self.settings.grid), self.is_recording),
-            canvas: Canvas::new(self.settings.size, self.burn),
-            captures: VecDeque::new(),
-            next: None,
-            resume_at: None,
-            failures: 0,
-            worker: self,
-            encoder,
-        };
-        rung.worker.sink.init(rung.encoder.init());
+    /// Runs until the conductor is gone, then fills up to the announced end. There is one lane, or two with a mark.
+    pub(crate) fn run(self, lanes: Vec<Lane>, messages: &Receiver<VideoMessage>) -> Result<(), EncodeError> {
+        let mut rung = Rung::new(self, lanes);
+        rung.lanes.send_init();
         let mut end = None;
         while let Ok(message) = messages.recv() {
             match message {
@@ -99,22 +85,22 @@ impl VideoWorker {
                 }
                 VideoMessage::End { frame } => {
                     end = Some(frame);
-                    rung.segmenter.end_at(frame);
+                    rung.lanes.tell(|segmenter| segmenter.end_at(frame));
                 }
-                VideoMessage::Splice(splice) => {
-                    cut(&mut rung.segmenter, &splice);
+                VideoMessage::Splice(splice) => rung.lanes.tell(|segmenter| {
+                    cut(segmenter, &splice);
                     // Ahead of it, for who prepares, and where it is, for who comes later.
-                    rung.segmenter.announce(splice.message.clone(), 0);
-                    rung.segmenter.announce(splice.message.clone(), splice.frame);
-                }
+                    segmenter.announce(splice.message.clone(), 0);
+                    segmenter.announce(splice.message.clone(), splice.frame);
+                }),
             }
         }
         if let Some(end) = end {
             rung.fill(end)?;
-            rung.encoder.finish();
+            rung.lanes.finish();
             rung.drain();
         }
-        rung.segmenter.cut(&mut *rung.worker.sink)?;
+        rung.lanes.cut()?;
         Ok(())
     }
 }
@@ -122,9 +108,10 @@ impl VideoWorker {
 /// A rung at work.
 struct Rung {
     worker: VideoWorker,
-    encoder: VideoEncoder,
-    segmenter: Segmenter,
+    lanes: Lanes,
     canvas: Canvas,
+    /// The canvas as variants A and B show it.
+    variants: [Picture; 2],
     /// Frames in the encoder, with the time of their capture.
     captures: VecDeque<(u64, Utc)>,
     next: Option<u64>,
@@ -135,6 +122,22 @@ struct Rung {
 }
 
 impl Rung {
+    fn new(worker: VideoWorker, lanes: Vec<Lane>) -> Self {
+        let size = worker.settings.size;
+        let none = Size { width: 0, height: 0 };
+        let variant = Picture::black(if worker.mark.is_some() { size } else { none });
+        Self {
+            lanes: Lanes::new(lanes),
+            canvas: Canvas::new(size, worker.burn),
+            variants: [variant.clone(), variant],
+            captures: VecDeque::new(),
+            next: None,
+            resume_at: None,
+            failures: 0,
+            worker,
+        }
+    }
+
     /// Whether the frame at `index` is left out, for the encoder is slower than real time. Repeating what it misses would
     /// cost it as much as the pictures do, so that it would never catch up: a rung that is later than [`MAX_LAG`] ends
     /// its segment where it is and goes on at the next one.
@@ -150,7 +153,7 @@ impl Rung {
                     frames = on_air - index,
                     "encoder is slower than real time, going on at a later segment"
                 );
-                self.segmenter.cut(&mut *self.worker.sink)?;
+                self.lanes.cut()?;
                 self.next = None;
             }
         }
@@ -173,7 +176,7 @@ impl Rung {
             return self.go_back();
         }
         if index - next > u64::from(self.worker.settings.grid.segment_frames()) {
-            self.segmenter.cut(&mut *self.worker.sink)?;
+            self.lanes.cut()?;
             return Ok(());
         }
         let shown = self.captures.back().map(|(_, captured)| *captured);
@@ -187,28 +190,40 @@ impl Rung {
 
     /// The clock was set back: encoders want times that grow, so a new one begins, with a header of its own.
     fn go_back(&mut self) -> Result<(), EncodeError> {
-        self.encoder.finish();
+        self.lanes.finish();
         self.drain();
+        self.lanes.cut()?;
+        self.captures.clear();
+        self.next = None;
+        self.open_encoders()
+    }
+
+    fn open_encoders(&mut self) -> Result<(), EncodeError> {
         let VideoWorker {
             track,
             settings,
             encoders,
-            sink,
             ..
-        } = &mut self.worker;
-        self.segmenter.cut(&mut **sink)?;
-        self.captures.clear();
-        self.next = None;
-        self.encoder = VideoEncoder::open_first(settings, encoders, track, &mut Vec::new())?;
-        sink.init(self.encoder.init());
+        } = &self.worker;
+        let count = self.lanes.len();
+        let opened = VideoEncoder::open_alike(settings, encoders, track, &mut Vec::new(), count)?;
+        self.lanes.replace(opened);
         Ok(())
     }
 
     fn encode(&mut self, index: u64, captured: Utc) -> Result<(), EncodeError> {
         self.next = Some(index + 1);
         self.captures.push_back((index, captured));
-        let idr = self.segmenter.begins_at(index);
-        if let Err(error) = self.encoder.encode(self.canvas.picture(), index, idr) {
+        let idr = self.lanes.begins_at(index);
+        let picture = self.canvas.picture();
+        let encoded = if let Some(mark) = &mut self.worker.mark {
+            let [a, b] = &mut self.variants;
+            mark.apply(picture, index, a, b);
+            self.lanes.encode(&[&*a, &*b], index, idr)
+        } else {
+            self.lanes.encode(&[picture], index, idr)
+        };
+        if let Err(error) = encoded {
             self.replace_encoder(error)?;
         }
         self.drain();
@@ -218,43 +233,27 @@ impl Rung {
     /// An encoder failed in the middle: the segment is lost, and the first candidate that opens takes over at the next
     /// one. The failed one goes to the end of the list, for a reset device may work again.
     fn replace_encoder(&mut self, error: EncodeError) -> Result<(), EncodeError> {
-        let VideoWorker {
-            track,
-            settings,
-            encoders,
-            sink,
-            ..
-        } = &mut self.worker;
-        tracing::warn!(track, %error, "encoder failed");
+        tracing::warn!(track = self.worker.track, %error, "encoder failed");
         self.failures += 1;
-        if self.failures > encoders.len() {
+        if self.failures > self.worker.encoders.len() {
             return Err(error);
         }
-        self.segmenter.abort(&mut **sink);
+        self.lanes.abort();
         self.captures.clear();
-        let failed = self.encoder.name();
-        encoders.sort_by_key(|name| name == failed);
-        self.encoder = VideoEncoder::open_first(settings, encoders, track, &mut Vec::new())?;
-        sink.init(self.encoder.init());
-        Ok(())
+        let failed = self.lanes.encoder();
+        self.worker.encoders.sort_by_key(|name| name == failed);
+        self.open_encoders()
     }
 
     fn drain(&mut self) {
-        while let Some(coded) = self.encoder.pop() {
+        while let Some((index, key)) = self.lanes.next_frame() {
             self.failures = 0;
-            while self.captures.len() > 1 && self.captures.front().is_some_and(|(at, _)| *at < coded.index) {
+            while self.captures.len() > 1 && self.captures.front().is_some_and(|(at, _)| *at < index) {
                 self.captures.pop_front();
             }
             let captured = self.captures.front().map_or(Utc(0), |(_, captured)| *captured);
-            self.worker.stats.encoded(coded.data.len());
-            let sample = Sample {
-                index: coded.index,
-                data: coded.data,
-                key: coded.key,
-                captured,
-            };
-            if let Err(error) = self.segmenter.push(sample, &mut *self.worker.sink) {
-                // The segmenter has given the segment up and goes on with the next one.
+            if let Err(error) = self.lanes.push(index, key, captured) {
+                // The segmenters have given the segment up and go on with the next one.
                 tracing::warn!(track = self.worker.track, %error, "segment given up");
             }
         }
@@ -393,7 +392,7 @@ fn cut(segmenter: &mut Segmenter, splice: &Splice) {
     }
 }
 
-const fn segmenter(grid: TrackGrid, is_recording: bool) -> Segmenter {
+pub(crate) const fn segmenter(grid: TrackGrid, is_recording: bool) -> Segmenter {
     if is_recording {
         Segmenter::recording(grid)
     } else {
@@ -456,29 +455,22 @@ mod tests {
         let encoders = vec!["h264_nvenc".to_owned(), "libx264".to_owned()];
         let encoder = VideoEncoder::open_first(&settings, &encoders, "video", &mut Vec::new()).unwrap();
         let log = Log::default();
-        let mut rung = Rung {
-            segmenter: Segmenter::new(TrackGrid::Video(grid)),
-            canvas: Canvas::new(size, false),
-            captures: VecDeque::new(),
-            next: None,
-            resume_at: None,
-            failures: 0,
-            worker: VideoWorker {
-                track: "video".to_owned(),
-                settings,
-                encoders,
-                burn: false,
-                is_recording: false,
-                on_air: Arc::default(),
-                stats: Arc::default(),
-                sink: Box::new(log.clone()),
-            },
-            encoder,
+        let worker = VideoWorker {
+            track: "video".to_owned(),
+            settings,
+            encoders,
+            burn: false,
+            mark: None,
+            on_air: Arc::default(),
+            stats: Arc::default(),
         };
+        let segmenter = Segmenter::new(TrackGrid::Video(grid));
+        let lane = Lane::new(encoder, segmenter, Box::new(log.clone()), Arc::default());
+        let mut rung = Rung::new(worker, vec![lane]);
         for index in 0..16 {
             if index == 6 {
                 // An encoder that was told to finish refuses the next picture: a real failure in the middle.
-                rung.encoder.finish();
+                rung.lanes.finish();
             }
             rung.encode(index, Utc(0)).unwrap();
         }
@@ -529,11 +521,13 @@ mod tests {
             settings,
             encoders,
             burn: false,
-            is_recording: false,
+            mark: None,
             on_air: Arc::clone(&on_air),
             stats: Arc::clone(&stats),
-            sink: Box::new(Slow(log.clone(), on_air, 12)),
         };
+        let segmenter = Segmenter::new(TrackGrid::Video(worker.settings.grid));
+        let sink = Box::new(Slow(log.clone(), on_air, 12));
+        let lane = Lane::new(encoder, segmenter, sink, Arc::default());
         let picture = Arc::new(Picture::black(size));
         let (sender, messages) = sync_channel(60);
         for index in 0..60 {
@@ -546,7 +540,7 @@ mod tests {
             assert!(sender.try_send(message).is_ok());
         }
         drop(sender);
-        worker.run(encoder, &messages).unwrap();
+        worker.run(vec![lane], &messages).unwrap();
         // With 12 more frames on air for every 4 encoded, frame 12 is 44 - 12 frames late: 48 begins the next segment.
         assert_eq!(
             log.0.lock().unwrap().join(", "),

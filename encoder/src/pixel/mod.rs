@@ -1,11 +1,14 @@
-//! Pictures: planar 4:2:0, the burned-in clock, and the generated test picture. Integer arithmetic on plain memory.
+//! Pictures: planar 4:2:0, the burned-in clock, the watermark, and the generated test picture. Integer arithmetic on
+//! plain memory.
 
 pub mod burn;
 pub mod card;
 pub mod font;
+pub mod mark;
 pub mod test_picture;
 
 pub use burn::Burn;
+pub use mark::Mark;
 pub use test_picture::TestPicture;
 
 use font::Mask;

@@ -14,7 +14,9 @@ use futures_util::stream;
 use reqwest::{Body, Client, StatusCode, Url};
 use tokio::{task::JoinHandle, time::Instant};
 
-use super::queue::{Next, Queue, QueueSink};
+use selvedge_watermark::pace::{INGEST_HEADER, PaceInfo};
+
+use super::queue::{Next, Queue, QueueSink, Taken};
 use crate::stats::TrackStats;
 
 /// How a channel is pushed.
@@ -73,7 +75,8 @@ impl Pusher {
     }
 
     /// Starts the sender of one track on the current Tokio runtime. The task ends when the sink is dropped and what was
-    /// queued is sent or given up.
+    /// queued is sent or given up. A track whose sink gets no init segment, such as `video/b`, leans on one whose sink
+    /// does: until the receiver has that, it waits.
     #[must_use]
     pub fn track(&self, stats: &Arc<TrackStats>, content_type: &'static str) -> (QueueSink, JoinHandle<()>) {
         let queue = Queue::new(self.options.queue_segments, Arc::clone(stats));
@@ -92,6 +95,9 @@ impl Pusher {
 enum Failure {
     #[error("{0}")]
     Http(String),
+    /// Nothing was sent, for there is no connection.
+    #[error("{0}")]
+    Unreachable(String),
     #[error("receiver answered {0}{1}")]
     Refused(StatusCode, String),
     #[error("receiver took nothing for {0:?}")]
@@ -112,8 +118,9 @@ impl Sender {
         let mut retried = None::<u64>;
         let mut pause = FIRST_PAUSE;
         let mut away = false;
-        while let Some((number, init)) = self.queue.take().await {
-            if header.as_ref() != Some(&init) {
+        while let Some(Taken { number, init, pace }) = self.queue.take().await {
+            let leans = init.is_empty();
+            if !leans && header.as_ref() != Some(&init) {
                 match self.send_header(&init).await {
                     Ok(()) => {
                         if std::mem::take(&mut away) {
@@ -133,8 +140,20 @@ impl Sender {
                     }
                 }
             }
-            match self.send_segment(number).await {
-                Ok(()) => self.stats.sent(),
+            match self.send_segment(number, pace).await {
+                Ok(()) => {
+                    pause = FIRST_PAUSE;
+                    self.stats.sent();
+                }
+                // Whoever sends the header has to be first.
+                Err(Failure::Unreachable(_) | Failure::Refused(StatusCode::PRECONDITION_FAILED, _))
+                    if leans =>
+                {
+                    self.queue.put_back();
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(LAST_PAUSE);
+                    continue;
+                }
                 // The receiver has no header, after a restart for instance, and took nothing of the segment: once more
                 // with a header.
                 Err(Failure::Refused(StatusCode::PRECONDITION_FAILED, _)) if retried != Some(number) => {
@@ -169,10 +188,13 @@ impl Sender {
         answer.await.unwrap_or(Err(Failure::Stalled(stall)))
     }
 
-    async fn send_segment(&self, number: u64) -> Result<(), Failure> {
+    async fn send_segment(&self, number: u64, pace: Option<PaceInfo>) -> Result<(), Failure> {
         let progress = Arc::new(Progress::new());
         let body = Body::wrap_stream(self.chunks(number, Arc::clone(&progress)));
-        let request = self.client.put(self.url(&format!("{number}.m4s")));
+        let mut request = self.client.put(self.url(&format!("{number}.m4s")));
+        if let Some(pace) = pace {
+            request = request.header(INGEST_HEADER, pace.to_header());
+        }
         let request = request
             .header("content-type", self.content_type)
             .header(INGEST.0, INGEST.1)
@@ -210,7 +232,9 @@ impl Sender {
     fn url(&self, object: &str) -> Url {
         let mut url = self.options.url.clone();
         if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty().push(self.stats.name()).push(object);
+            path.pop_if_empty()
+                .extend(self.stats.name().split('/'))
+                .push(object);
         }
         url
     }
@@ -228,7 +252,14 @@ fn is_loopback(url: &Url) -> bool {
 }
 
 async fn check(answer: reqwest::Result<reqwest::Response>) -> Result<(), Failure> {
-    let mut answer = answer.map_err(|error| Failure::Http(innermost(&error)))?;
+    let mut answer = answer.map_err(|error| {
+        let failure = if error.is_connect() {
+            Failure::Unreachable
+        } else {
+            Failure::Http
+        };
+        failure(innermost(&error))
+    })?;
     let status = answer.status();
     // Read to the end, so that the connection can be used again; an answer that goes on and on is cut off.
     let mut text = Vec::new();

@@ -4,6 +4,7 @@
 //! ```text
 //! PUT <push-url>/<track>/init.mp4
 //! PUT <push-url>/<track>/<segment number>.m4s
+//! PUT <push-url>/<track>/b/<segment number>.m4s      variant B of a watermarked one
 //! ```
 //!
 //! A track's queue holds about two segments. While the receiver stalls or is away, whole oldest segments are dropped and

@@ -6,6 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use selvedge_watermark::pace::PaceInfo;
 use tokio::sync::Notify;
 
 use crate::{cmaf::Sink, stats::TrackStats};
@@ -22,10 +23,21 @@ pub(crate) enum Next {
     Pending,
 }
 
+/// A segment that is to be sent.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Taken {
+    pub(crate) number: u64,
+    /// The init segment that it needs; empty where another track sends it.
+    pub(crate) init: Bytes,
+    /// What the origin is told of its variant.
+    pub(crate) pace: Option<PaceInfo>,
+}
+
 #[derive(Debug)]
 struct Segment {
     number: u64,
     init: Bytes,
+    pace: Option<PaceInfo>,
     chunks: Vec<Bytes>,
     state: State,
 }
@@ -66,14 +78,18 @@ impl Queue {
     }
 
     /// Waits for a segment to send and marks it as being sent; nothing when the track is over.
-    pub(crate) async fn take(&self) -> Option<(u64, Bytes)> {
+    pub(crate) async fn take(&self) -> Option<Taken> {
         loop {
             let changed = self.changed.notified();
             {
                 let mut inner = self.lock();
                 if let Some(segment) = inner.segments.front() {
-                    let taken = (segment.number, segment.init.clone());
-                    inner.sending = Some(taken.0);
+                    let taken = Taken {
+                        number: segment.number,
+                        init: segment.init.clone(),
+                        pace: segment.pace,
+                    };
+                    inner.sending = Some(taken.number);
                     return Some(taken);
                 }
                 if inner.closed {
@@ -145,30 +161,13 @@ impl QueueSink {
         Self { queue }
     }
 
-    fn settle(&self, state: State) {
-        self.queue.edit(|inner| {
-            if let Some(segment) = inner
-                .segments
-                .back_mut()
-                .filter(|segment| segment.state == State::Open)
-            {
-                segment.state = state;
-            }
-        });
-    }
-}
-
-impl Sink for QueueSink {
-    fn init(&mut self, init: Bytes) {
-        self.queue.edit(|inner| inner.init = init);
-    }
-
-    fn begin(&mut self, number: u64) {
+    fn open(&self, number: u64, pace: Option<PaceInfo>) {
         let mut dropped = 0;
         self.queue.edit(|inner| {
             let segment = Segment {
                 number,
                 init: inner.init.clone(),
+                pace,
                 chunks: Vec::new(),
                 state: State::Open,
             };
@@ -197,6 +196,32 @@ impl Sink for QueueSink {
                 "receiver too slow or away, oldest segment dropped"
             );
         }
+    }
+
+    fn settle(&self, state: State) {
+        self.queue.edit(|inner| {
+            if let Some(segment) = inner
+                .segments
+                .back_mut()
+                .filter(|segment| segment.state == State::Open)
+            {
+                segment.state = state;
+            }
+        });
+    }
+}
+
+impl Sink for QueueSink {
+    fn init(&mut self, init: Bytes) {
+        self.queue.edit(|inner| inner.init = init);
+    }
+
+    fn begin(&mut self, number: u64) {
+        self.open(number, None);
+    }
+
+    fn begin_marked(&mut self, number: u64, pace: PaceInfo) {
+        self.open(number, Some(pace));
     }
 
     fn chunk(&mut self, chunk: Bytes) {
@@ -245,7 +270,11 @@ mod tests {
         let mut sink = QueueSink::new(Arc::clone(&queue));
         sink.init(Bytes::from_static(b"init"));
         fill(&mut sink, 1);
-        assert_eq!(queue.take().await, Some((1, Bytes::from_static(b"init"))));
+        let taken = queue.take().await.unwrap();
+        assert_eq!(
+            (taken.number, &taken.init[..], taken.pace),
+            (1, &b"init"[..], None)
+        );
         for number in 2..=6 {
             fill(&mut sink, number);
         }
@@ -254,9 +283,9 @@ mod tests {
         assert_eq!(queue.next(1, 1), Next::Chunk(Bytes::from_static(b"1b")));
         assert_eq!(queue.next(1, 2), Next::End);
         queue.finish(1);
-        assert_eq!(queue.take().await.unwrap().0, 5);
+        assert_eq!(queue.take().await.unwrap().number, 5);
         queue.finish(5);
-        assert_eq!(queue.take().await.unwrap().0, 6);
+        assert_eq!(queue.take().await.unwrap().number, 6);
         queue.finish(6);
         drop(sink);
         assert_eq!(queue.take().await, None);
