@@ -7,7 +7,7 @@ use selvedge_token::Replay;
 
 use crate::{
     authorise::Authorised,
-    carrier::token_path,
+    carrier::{Carrier, token_path},
     dash,
     decide::Decided,
     handle::Edge,
@@ -17,7 +17,6 @@ use crate::{
     problem::Problem,
     reroot::Reroot,
     route::Resource,
-    site::{ASKS_FOR_INTERSTITIALS, BreakForm},
 };
 
 /// The origin's headers that a viewer gets, with what it says of media in CMSD (CTA-5006). `Set-Cookie` and whatever
@@ -89,7 +88,8 @@ fn pass<B>(
     let is_unknown = authorised.routed.method == Method::HEAD
         && authorised.routed.resource != Resource::Media
         && edge.site.breaks.is_some();
-    let changes = onward.root.is_some() || decided.is_some() || is_unknown || carries(edge, authorised);
+    let carries = authorised.routed.resource == Resource::Playlist && wish(edge, authorised).is_some();
+    let changes = onward.root.is_some() || decided.is_some() || is_unknown || carries;
     if changes && origin.status == StatusCode::OK {
         // These speak of the origin's bytes; for a HEAD, the length of ours is not known.
         for name in [
@@ -146,7 +146,8 @@ fn rewrite(
         }
         Some(Root::Session(root) | Root::Same(root)) => Some(root.as_str()),
     };
-    let reroot = root.map(|root| Reroot::new(root, authorised.routed.uri.path()));
+    let wish = wish(edge, authorised);
+    let reroot = root.map(|root| Reroot::new(root, authorised.routed.uri.path()).wishing(wish));
     let rewritten = match (authorised.routed.resource, &reroot) {
         (Resource::Playlist, reroot) => match decided {
             Some(decided) if decided.is_guided => {
@@ -157,7 +158,7 @@ fn rewrite(
                 hls::stitch(document, &stitching, reroot.as_ref()).into_owned()
             }
             None => {
-                let carried = carries(edge, authorised).then(|| hls::carry(document, ASKS_FOR_INTERSTITIALS));
+                let carried = wish.map(|wish| hls::carry(document, wish));
                 let document = carried.as_deref().unwrap_or(document);
                 reroot
                     .as_ref()
@@ -167,6 +168,20 @@ fn rewrite(
         (Resource::Manifest, reroot) => {
             let path = Some(authorised.routed.uri.path());
             let stitched = match decided {
+                Some(Decided {
+                    slice,
+                    is_guided: true,
+                    ..
+                }) => {
+                    let folder = folder(authorised, root);
+                    let rules = edge.site.breaks.as_ref();
+                    let guiding = dash::Guiding {
+                        slice,
+                        folder: &folder,
+                        restrict: rules.map_or(&[], |rules| &rules.restrict),
+                    };
+                    dash::guide(document, &guiding)
+                }
                 Some(Decided { slice, decisions, .. }) => dash::stitch(
                     document,
                     &dash::Stitching {
@@ -183,7 +198,7 @@ fn rewrite(
                 None => stitched.into_owned(),
             }
         }
-        (Resource::AssetList | Resource::Media, _) => document.to_owned(),
+        (Resource::AssetList | Resource::Alternative | Resource::Media, _) => document.to_owned(),
     };
     Ok(rewritten.into_bytes())
 }
@@ -211,13 +226,25 @@ fn guiding<'a>(edge: &'a Edge, decided: &'a Decided) -> Guiding<'a> {
     }
 }
 
-/// Whether a player asked for the guided form where it may choose. It asks once, of the multivariant playlist, and the
-/// media playlists are asked for as that says.
-fn carries(edge: &Edge, authorised: &Authorised) -> bool {
-    let form = edge.site.breaks.as_ref().map(|rules| rules.form);
-    form == Some(BreakForm::Auto)
-        && authorised.routed.resource == Resource::Playlist
-        && BreakForm::Auto.is_guided(authorised.routed.uri.query())
+/// What a player asked for the guided form with, where it may choose. It asks once: of the multivariant playlist, and the
+/// media playlists are asked for as that says; or of the MPD, whose `Location` says it.
+fn wish(edge: &Edge, authorised: &Authorised) -> Option<&'static str> {
+    let routed = &authorised.routed;
+    let rules = edge.site.breaks.as_ref()?;
+    rules.form.wish(routed.resource, routed.uri.query())
+}
+
+/// The URL of a document's folder in full, below the token where that rides in the path. Players resolve the URL of an
+/// alternative MPD against the page that they run in (Shaka Player 5.2), so nothing less will do.
+fn folder(authorised: &Authorised, root: Option<&str>) -> String {
+    let uri = &authorised.routed.uri;
+    let token = match (root, authorised.grant.carrier) {
+        (Some(root), _) => root.to_owned(),
+        (None, Carrier::Path) => token_path(&authorised.grant.token),
+        (None, Carrier::Query | Carrier::Header | Carrier::Cookie) => String::new(),
+    };
+    let folder = uri.path().rsplit_once('/').map_or("", |(folder, _)| folder);
+    [&uri.origin(), &token, folder, "/"].concat()
 }
 
 /// What the viewer's own cache may do. No cache between edge and viewer may keep an answer: the next request

@@ -45,7 +45,7 @@ pub(crate) fn slice_of<B>(resource: Resource, answer: Option<&Answer<B>>) -> Opt
     let mark = match resource {
         Resource::Playlist => slice::LOG_TAG,
         Resource::Manifest => slice::LOG_SCHEME,
-        Resource::AssetList | Resource::Media => return None,
+        Resource::AssetList | Resource::Alternative | Resource::Media => return None,
     };
     if origin.status != StatusCode::OK || memchr::memmem::find(body, mark.as_bytes()).is_none() {
         return None;

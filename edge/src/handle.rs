@@ -13,7 +13,7 @@ use selvedge_breaks::Slice;
 use selvedge_token::{Authentic, KeySetVersion, Refusal, Standing, UnixMillis, VerdictCache, Verifier};
 
 use crate::{
-    asset_list::Asked,
+    asset_list::{self, Asked, Manifests},
     authorise::{Authorised, Grant, Settled, judge},
     compose::compose,
     cors,
@@ -161,9 +161,13 @@ impl Edge {
             return Ok(redirect(status, location));
         }
 
-        if authorised.routed.resource == Resource::AssetList {
+        if matches!(
+            authorised.routed.resource,
+            Resource::AssetList | Resource::Alternative
+        ) {
             let asked = Asked::of(&self.site, &authorised).ok_or(Problem::UnknownPath)?;
-            return Ok(self.list_assets(platform, &asked).await);
+            let answer = self.answer_for_ads(platform, &asked).await;
+            return answer.ok_or(Problem::UnknownPath);
         }
         let stitches = rules(&self.site, &authorised.routed).is_some();
         let answers = match Wanted::of(&self.site, &authorised.routed, visit.now) {
@@ -191,7 +195,7 @@ impl Edge {
         let rules = rules(&self.site, &authorised.routed)?;
         let (slice, place) = (slice?, Place::of(authorised)?);
         let query = authorised.routed.uri.query();
-        let is_guided = authorised.routed.resource == Resource::Playlist && rules.form.is_guided(query);
+        let is_guided = rules.form.is_guided(authorised.routed.resource, query);
         let plans = if is_guided {
             // Who is guided asks for the ads itself.
             Vec::new()
@@ -212,8 +216,12 @@ impl Edge {
         })
     }
 
-    /// Answers for the assets of a break, from its decision.
-    async fn list_assets<P: Platform>(&self, platform: &P, asked: &Asked) -> Response<Body<P::Body>> {
+    /// Answers for the ads of a break, from its decision; `None` where there is nothing to show.
+    async fn answer_for_ads<P: Platform>(
+        &self,
+        platform: &P,
+        asked: &Asked,
+    ) -> Option<Response<Body<P::Body>>> {
         if unpoisoned(&self.decisions).get(&asked.decision).is_none() {
             let plan = Plan {
                 wants: vec![want(asked.decision.clone())],
@@ -221,7 +229,13 @@ impl Edge {
             let answers = platform.gather(plan.clone()).await;
             unpoisoned(&self.decisions).learn(&plan, answers);
         }
-        asked.answer(&unpoisoned(&self.decisions))
+        let mut manifests = Manifests::new();
+        let plans = asked.plans(&unpoisoned(&self.decisions));
+        for plan in plans {
+            let answers = platform.gather(plan.clone()).await;
+            asset_list::learn(&mut manifests, &plan, answers);
+        }
+        asked.answer(&unpoisoned(&self.decisions), &manifests)
     }
 
     /// Makes the answer that an origin would give of a channel that is a schedule: its document is asked for, then the

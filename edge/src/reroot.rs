@@ -9,6 +9,8 @@ pub struct Reroot<'a> {
     path: &'a str,
     /// The document's folder, with a slash at both ends.
     folder: &'a str,
+    /// What the document is asked for again with.
+    wish: Option<&'a str>,
 }
 
 impl<'a> Reroot<'a> {
@@ -18,7 +20,17 @@ impl<'a> Reroot<'a> {
             .rfind('/')
             .and_then(|slash| path.get(..=slash))
             .unwrap_or("/");
-        Self { prefix, path, folder }
+        Self {
+            prefix,
+            path,
+            folder,
+            wish: None,
+        }
+    }
+
+    /// The same for a document that is to be asked for again with this query.
+    pub(crate) const fn wishing(self, wish: Option<&'a str>) -> Self {
+        Self { wish, ..self }
     }
 
     /// The new form of a URI, in up to three pieces; `None` when it must stay as it is, because it leads
@@ -38,7 +50,8 @@ impl<'a> Reroot<'a> {
 
     /// The document itself below the new root.
     pub(crate) fn document(&self) -> String {
-        [self.prefix, self.path].concat()
+        let separator = if self.wish.is_some() { "?" } else { "" };
+        [self.prefix, self.path, separator, self.wish.unwrap_or_default()].concat()
     }
 
     /// The document's folder below the new root, with a slash at its end.

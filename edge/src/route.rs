@@ -20,6 +20,8 @@ pub enum Resource {
     Manifest,
     /// The list of a break's assets, which the edge itself answers.
     AssetList,
+    /// The presentation that is played instead of the programme in a break, which the edge itself answers.
+    Alternative,
     /// An init segment, a segment, a subtitle file, an image: bytes that pass.
     Media,
 }
@@ -31,14 +33,17 @@ impl Resource {
             Self::Playlist => "playlist",
             Self::Manifest => "manifest",
             Self::AssetList => "asset-list",
+            Self::Alternative => "alternative",
             Self::Media => "media",
         }
     }
 
     fn of(path: &str) -> Option<Self> {
         let (_, filename) = path.rsplit_once('/')?;
-        if filename == asset_list::FILE {
-            return Some(Self::AssetList);
+        match filename {
+            asset_list::LIST => return Some(Self::AssetList),
+            asset_list::ALTERNATIVE => return Some(Self::Alternative),
+            _ => {}
         }
         let (_, extension) = filename.rsplit_once('.')?;
         Some(match extension {

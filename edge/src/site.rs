@@ -5,7 +5,7 @@ use selvedge_token::{Dialect, JwkSet, KeyError, KeySet, Policy};
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::{carrier::Carriers, hls::Cues};
+use crate::{carrier::Carriers, hls::Cues, route::Resource};
 
 /// The site document: JSON, the same on every platform. Every field may be left out.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
@@ -45,7 +45,7 @@ pub struct BreakRules {
     pub cohort: String,
     /// Whether players are told of stitched breaks and ads in `EXT-X-DATERANGE`s; so by default.
     pub dateranges: bool,
-    /// How players of HLS get breaks.
+    /// How players get breaks.
     pub form: BreakForm,
     /// What a viewer may not do in a break of the guided form; nothing by default.
     pub restrict: Vec<Restriction>,
@@ -53,32 +53,49 @@ pub struct BreakRules {
     pub cues: Cues,
 }
 
-/// How players of HLS get breaks.
+/// How players get breaks.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
 #[serde(rename_all = "lowercase")]
 pub enum BreakForm {
-    /// In the playlist, in the place of the programme.
+    /// In the playlist or the MPD, in the place of the programme.
     #[default]
     Stitched,
-    /// As interstitials (RFC 8216bis Appendix D): the player is told where a break is, and asks for its ads.
+    /// As interstitials (RFC 8216bis Appendix D), or events of alternative MPDs (ISO/IEC 23009-1, 6th edition): the player
+    /// is told where a break is, and asks for its ads.
     Guided,
-    /// As interstitials where the multivariant playlist is asked for with `_HLS_interstitials=1`, else stitched.
+    /// As those where the multivariant playlist is asked for with `_HLS_interstitials=1`, or the MPD with
+    /// `alternativeMPD=1`; else stitched.
     Auto,
 }
 
 impl BreakForm {
-    /// Whether a request with this query is answered in the guided form.
-    pub(crate) fn is_guided(self, query: &str) -> bool {
+    /// Whether a request for a document with this query is answered in the guided form.
+    pub(crate) fn is_guided(self, resource: Resource, query: &str) -> bool {
         match self {
             Self::Stitched => false,
-            Self::Guided => true,
-            Self::Auto => query.split('&').any(|pair| pair == ASKS_FOR_INTERSTITIALS),
+            Self::Guided => matches!(resource, Resource::Playlist | Resource::Manifest),
+            Self::Auto => self.wish(resource, query).is_some(),
         }
+    }
+
+    /// What a player has asked for the guided form with, where it may choose: it asks once, and what the document leads to
+    /// is asked for with the same.
+    pub(crate) fn wish(self, resource: Resource, query: &str) -> Option<&'static str> {
+        let wish = match resource {
+            Resource::Playlist => ASKS_FOR_INTERSTITIALS,
+            Resource::Manifest => ASKS_FOR_ALTERNATIVES,
+            Resource::AssetList | Resource::Alternative | Resource::Media => return None,
+        };
+        let asks = query.split('&').any(|pair| pair == wish);
+        (self == Self::Auto && asks).then_some(wish)
     }
 }
 
-/// What a player asks for the guided form with.
-pub(crate) const ASKS_FOR_INTERSTITIALS: &str = "_HLS_interstitials=1";
+/// What a player of HLS asks for the guided form with.
+const ASKS_FOR_INTERSTITIALS: &str = "_HLS_interstitials=1";
+
+/// What a player of DASH asks for the guided form with.
+const ASKS_FOR_ALTERNATIVES: &str = "alternativeMPD=1";
 
 impl Default for BreakRules {
     fn default() -> Self {

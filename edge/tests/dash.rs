@@ -11,7 +11,7 @@ mod player;
 use std::borrow::Cow;
 
 use channel::{Addressing, Channel, Planned, TOLERANCE, View};
-use dash_player::{Mpd, Player};
+use dash_player::{Element, Mpd, Player};
 use laid::{LEAD, any_channel, every_eight_minutes, hours};
 use player::Playlist;
 use proptest::prelude::*;
@@ -189,6 +189,73 @@ fn check_breaks(channel: &Channel, player: &Player, window: usize) {
     }
 }
 
+/// Plays a channel in the guided form: the programme goes on as it is, and each break is told of as an event that ends where
+/// the programme is back in the stitched form.
+fn play_guided(channel: &Channel, window: usize) {
+    for view in channel.views(window) {
+        let source = channel.mpd(&view, Addressing::Time);
+        let slice = channel.slice_by_time(&view, LEAD, 0);
+        let guiding = dash::Guiding {
+            slice: &slice,
+            folder: "https://edge.example/live/news/",
+            restrict: &[],
+        };
+        let text = dash::guide(&source, &guiding);
+        let mut guided = Element::parse(&text);
+        let mut told = Vec::new();
+        for period in &mut guided.children {
+            let start = period.attributes["start"]
+                .trim_start_matches("PT")
+                .trim_end_matches('S');
+            let start = Micros::read_seconds(start).unwrap();
+            period.children.retain(|child| {
+                if child.name == "EventStream" {
+                    told.extend(child.children.iter().map(|event| told_of(event, start)));
+                }
+                child.name != "EventStream"
+            });
+        }
+        // But for the events it is the source.
+        assert_eq!(
+            format!("{guided:?}"),
+            format!("{:?}", Element::parse(&source)),
+            "{text}"
+        );
+        let mpd = Mpd::read(
+            &compose(channel, &slice, &source),
+            since_1970(channel.edge(&view)),
+        );
+        for airing in &slice.breaks {
+            let behind = format!(".{}", airing.id);
+            let Some(back) = mpd.periods.iter().find(|period| period.id.ends_with(&behind)) else {
+                continue;
+            };
+            let event = told.iter().find(|(id, ..)| *id == airing.id.to_string());
+            // What the window has left of a break may be gone before the Period behind it.
+            let is_left = airing.out < channel.programme[view.window.start].start;
+            let Some((_, begin, end)) = event else {
+                assert!(is_left, "{airing:?} is not in {text}");
+                continue;
+            };
+            // Where the Period that it began in has gone, it begins with the next.
+            let first = Mpd::read(&source, Micros::ZERO).periods[0].start;
+            assert_eq!(*begin, since_1970(airing.out).max(first), "{text}");
+            let off = end.less(back.start).0;
+            assert!(off.abs() <= TOLERANCE.0, "{off} µs off {airing:?} in {text}");
+        }
+    }
+}
+
+/// The break of an event, its begin and its end on the MPD's timeline.
+fn told_of(event: &Element, start: Micros) -> (String, Micros, Micros) {
+    let number = |name: &str| Micros(event.attributes[name].parse().unwrap());
+    let uri = &event.children[0].attributes["uri"];
+    let (_, query) = uri.split_once("/alternative.mpd?break=").unwrap();
+    let id = query.split('&').next().unwrap().to_owned();
+    let begin = start.plus(number("presentationTime"));
+    (id, begin, begin.plus(number("duration")))
+}
+
 #[test]
 fn hours_of_a_channel_play_without_a_violation() {
     let channel = every_eight_minutes(hours(2), None);
@@ -225,5 +292,14 @@ proptest! {
     fn any_channel_plays_as_an_mpd_without_a_violation(channel in any_channel(false), window in 9_usize..24) {
         let player = play(&channel, window, Addressing::Time);
         check_breaks(&channel, &player, window);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 32, ..laid::cases() })]
+
+    #[test]
+    fn any_channel_is_guided_to_where_it_would_be_stitched(channel in any_channel(false), window in 9_usize..24) {
+        play_guided(&channel, window);
     }
 }

@@ -262,3 +262,140 @@ fn a_list_of_nothing_is_no_list() {
     let handled = send_through(&edge(GUIDED), &world, request);
     assert_eq!(handled.response.status(), StatusCode::UNAUTHORIZED);
 }
+
+const MANIFEST: &str = "/live/news/manifest.mpd";
+
+/// The MPD of the same channel at the same moment, and those of the creatives.
+fn with_manifests(mut world: World) -> World {
+    let slice = Slice {
+        before: Sums::default(),
+        breaks: vec![airing()],
+    };
+    let properties = slice.properties().map(|(scheme, value)| {
+        let value = value.replace('"', "&quot;");
+        format!("<SupplementalProperty schemeIdUri=\"{scheme}\" value=\"{value}\"/>")
+    });
+    let mpd = format!(
+        "<MPD id=\"news\" type=\"dynamic\" availabilityStartTime=\"2026-01-01T20:00:00Z\" publishTime=\"2026-01-01T20:00:06Z\">\n \
+         <Period id=\"0\" start=\"PT0S\"><AdaptationSet contentType=\"video\"><SegmentTemplate timescale=\"1\" \
+         media=\"v/$Time$.m4s\"><SegmentTimeline><S t=\"0\" d=\"2\" r=\"2\"/></SegmentTimeline></SegmentTemplate>\
+         <Representation id=\"v\"/></AdaptationSet></Period>\n {}\n</MPD>",
+        properties.collect::<String>()
+    );
+    world.put(MANIFEST, "public, max-age=1", &mpd);
+    for (creative, seconds) in [("acme-4", 4), ("slate", 2)] {
+        let mpd = format!(
+            "<MPD profiles=\"urn:mpeg:dash:profile:isoff-live:2011\" minBufferTime=\"PT2S\" \
+             mediaPresentationDuration=\"PT{seconds}S\">\n  <Period id=\"0\" start=\"PT0S\">\n    \
+             <AdaptationSet id=\"{creative}\"/>\n  </Period>\n</MPD>"
+        );
+        world.put(
+            &manifest_of(creative),
+            "public, max-age=31536000, immutable",
+            &mpd,
+        );
+    }
+    world
+}
+
+fn manifest_of(creative: &str) -> String {
+    format!("/creatives/{creative}/manifest.mpd")
+}
+
+/// The alternative presentation that an MPD names.
+fn alternative_of(mpd: &str) -> String {
+    let (_, rest) = mpd.split_once(" uri=\"").unwrap();
+    rest.split_once('"').unwrap().0.replace("&amp;", "&")
+}
+
+#[test]
+fn a_player_of_dash_is_told_of_a_break_and_asks_for_what_is_played_instead() {
+    let world = with_manifests(world());
+    let mpd = text(&load(&world, GUIDED, MANIFEST).response);
+    assert_eq!(asked(&world), [MANIFEST], "an MPD waits for no decision");
+    assert!(!mpd.contains("urn:selvedge"), "{mpd}");
+    let url = alternative_of(&mpd);
+    let token = token();
+    assert_eq!(
+        url,
+        format!(
+            "https://edge.example/t/{token}/live/news/alternative.mpd?break={}&slate=2",
+            airing().id
+        )
+    );
+    let handled = send_through(&edge(GUIDED), &world, Request::get(&url));
+    insta::assert_snapshot!(text(&handled.response), @r#"
+    <?xml version="1.0" encoding="UTF-8"?>
+    <MPD xmlns="urn:mpeg:dash:schema:mpd:2011" profiles="urn:mpeg:dash:profile:isoff-live:2011" type="static" mediaPresentationDuration="PT8S" minBufferTime="PT2S">
+      <Period id="1" start="PT0S">
+        <BaseURL>../../creatives/acme-4/</BaseURL>
+        <AdaptationSet id="acme-4"/>
+      </Period>
+      <Period id="2" start="PT4S">
+        <BaseURL>../../creatives/slate/</BaseURL>
+        <AdaptationSet id="slate"/>
+      </Period>
+      <Period id="3" start="PT6S">
+        <BaseURL>../../creatives/slate/</BaseURL>
+        <AdaptationSet id="slate"/>
+      </Period>
+    </MPD>
+    "#);
+    let headers = handled.response.headers();
+    assert_eq!(headers[header::CONTENT_TYPE], "application/dash+xml");
+    assert_eq!(headers[header::CACHE_CONTROL], "private, max-age=3600");
+    assert_eq!(handled.record.route, Some("alternative"));
+    assert_eq!(
+        asked(&world)[1..],
+        [decided(), manifest_of("acme-4"), manifest_of("slate")]
+    );
+}
+
+#[test]
+fn a_token_in_the_query_leads_to_ads_below_it() {
+    let world = with_manifests(world());
+    let token = token();
+    let entry = format!("https://e{MANIFEST}?CAT={token}");
+    let mpd = text(&send_through(&edge(GUIDED), &world, Request::get(entry)).response);
+    assert!(
+        alternative_of(&mpd).starts_with(&format!("https://e/t/{token}/live/news/alternative.mpd?")),
+        "{mpd}"
+    );
+    let asked = format!(
+        "https://e/live/news/alternative.mpd?break={}&CAT={token}",
+        airing().id
+    );
+    let alternative = text(&send_through(&edge(GUIDED), &world, Request::get(asked)).response);
+    assert!(
+        alternative.contains(&format!("<BaseURL>/t/{token}/creatives/acme-4/</BaseURL>")),
+        "{alternative}"
+    );
+}
+
+#[test]
+fn a_player_of_dash_may_choose_once_as_well() {
+    let (auto, world) = (r#"{"breaks":{"form":"auto"}}"#, with_manifests(world()));
+    let loaded = |query: &str| text(&load(&world, auto, &format!("{MANIFEST}{query}")).response);
+    assert!(loaded("?alternativeMPD=1").contains("alternativeMPD:replace:2025"));
+    assert!(
+        !loaded("").contains("alternativeMPD") && !loaded("?_HLS_interstitials=1").contains("alternativeMPD")
+    );
+    // It is sent below the token, and asks there for the same.
+    let entry = format!("https://e{MANIFEST}?alternativeMPD=1&CAT={}", token());
+    let mpd = text(&send_through(&edge(auto), &world, Request::get(entry)).response);
+    let location = format!("<Location>/t/{}{MANIFEST}?alternativeMPD=1</Location>", token());
+    assert!(mpd.contains(&location), "{mpd}");
+}
+
+#[test]
+fn without_anything_to_show_there_is_no_alternative_and_the_programme_stays_on_air() {
+    let url = format!("/live/news/alternative.mpd?break={}", airing().id);
+    let mut world = with_manifests(world());
+    world.put_status(&manifest_of("acme-4"), 404, "");
+    let handled = load(&world, GUIDED, &url);
+    assert_eq!(handled.response.status(), StatusCode::NOT_FOUND);
+    world.put_status(&decided(), 503, "");
+    let handled = load(&world, GUIDED, &url);
+    assert_eq!(handled.response.status(), StatusCode::NOT_FOUND);
+    assert_eq!(handled.response.headers()[header::CACHE_CONTROL], "no-store");
+}

@@ -625,6 +625,25 @@ async fn an_mpd_carries_the_same_breaks() {
 }
 
 #[tokio::test]
+async fn no_patch_leads_past_a_change_of_the_break_log() {
+    let world = World::on_air(FIRST..FIRST + 3, guarded).await;
+    let bare = world.text("/live/demo/manifest.mpd").await;
+    let (_, location) = bare.split_once("<PatchLocation>").unwrap();
+    let (location, _) = location.split_once('<').unwrap();
+    let planned = json!([{ "name": "noon", "at": at(FIRST + 6), "duration_ms": 5_760 }]);
+    world.rule(&rules(&json!({ "schedule": planned }))).await;
+    let told = world.text("/live/demo/manifest.mpd").await;
+    assert!(told.contains("urn:selvedge:break:1"));
+    // A patch of another version than the viewer's: players do not apply it, and load the MPD.
+    let patch = world.text(&format!("/live/demo/{location}")).await;
+    let [was, is] = [&bare, &told].map(|mpd| read_mpd(mpd).publishTime.unwrap());
+    assert!(was < is);
+    let (_, from) = patch.split_once("originalPublishTime=\"").unwrap();
+    let (_, at) = told.split_once(" publishTime=\"").unwrap();
+    assert_eq!(from.split('"').next(), at.split('"').next(), "{patch}");
+}
+
+#[tokio::test]
 async fn a_creative_is_whole_or_not_there_and_never_changes() {
     let mut world = World::on_air(FIRST..FIRST + 3, guarded).await;
     let document = |bytes: u64| {

@@ -5,7 +5,9 @@
 //! their timelines lie; what breaks make of them is planned, and written around slices of the text as it came.
 
 mod ads;
+mod alternative;
 mod edits;
+mod guided;
 mod names;
 mod parse;
 mod plan;
@@ -17,6 +19,8 @@ mod time;
 mod write;
 mod xml;
 
+pub(crate) use alternative::{Part, alternative};
+pub use guided::{Guiding, guide};
 pub(crate) use reroot::reroot;
 pub(crate) use stitch::slice_of;
 pub use stitch::{Stitching, stitch};

@@ -118,11 +118,15 @@ impl<'d> Source<'d> {
             templates: Vec::new(),
             sets: Vec::new(),
             streams: Vec::new(),
+            events_at: None,
             is_splittable: tag.attribute("href").is_none(),
         };
         // What stands above a set speaks of all that come behind it in the order of the schema.
         let mut above = None;
         while let Some(child) = cursor.child(&tag)? {
+            if !STAND_BEFORE_EVENTS.contains(&child.name) {
+                period.events_at.get_or_insert(child.start);
+            }
             match child.name {
                 "SegmentTemplate" => above = Some(self.template(cursor, child, None, false, &mut period)?),
                 "AdaptationSet" => self.set(cursor, child, above, &mut period)?,
@@ -353,6 +357,15 @@ const KEPT: [&str; 7] = [
 pub(super) const TIES: [&str; 2] = [
     "urn:mpeg:dash:period-continuity:2015",
     "urn:mpeg:dash:period-connectivity:2015",
+];
+/// Children of a Period that stand before what comes behind its event streams by the schema.
+const STAND_BEFORE_EVENTS: [&str; 6] = [
+    "AssetIdentifier",
+    "BaseURL",
+    "EventStream",
+    "SegmentBase",
+    "SegmentList",
+    "SegmentTemplate",
 ];
 /// Children of a set that stand before a property by the schema.
 const STAND_BEFORE_PROPERTIES: [&str; 6] = [

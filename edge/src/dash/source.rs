@@ -37,6 +37,8 @@ pub(super) struct Period<'d> {
     pub(super) templates: Vec<Template<'d>>,
     pub(super) sets: Vec<Set<'d>>,
     pub(super) streams: Vec<EventStream<'d>>,
+    /// Where an event stream may be put in by the order of the schema; `None` where it has no children behind them.
+    pub(super) events_at: Option<usize>,
     /// Whether all of its media is addressed by templates, so that it can be split.
     pub(super) is_splittable: bool,
 }

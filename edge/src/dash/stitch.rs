@@ -101,7 +101,7 @@ fn is_possible(source: &Source<'_>, stitching: &Stitching<'_>, reach: Reach, hol
         && (matches!(reach, Reach::Listed { .. }) || is_filled())
 }
 
-fn is_of_slice(scheme: &str) -> bool {
+pub(super) fn is_of_slice(scheme: &str) -> bool {
     matches!(scheme, slice::LOG_SCHEME | slice::BREAK_SCHEME)
 }
 

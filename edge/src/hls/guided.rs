@@ -8,9 +8,7 @@
 use core::fmt::Write as _;
 use std::borrow::Cow;
 
-use selvedge_breaks::{
-    After, Airing, Micros, Slice, Sums, UnixMicros, hls::value::Seconds, rules::Restriction,
-};
+use selvedge_breaks::{Airing, Slice, Sums, hls::value::Seconds, rules::Restriction};
 
 use super::{
     plan::{Piece, Plan, Tail},
@@ -22,7 +20,7 @@ use super::{
 use crate::{
     asset_list::Wanted,
     reroot::Reroot,
-    timeline::{Pods, Window},
+    timeline::{Announced, Pods, Window, announced},
 };
 
 /// What a media playlist is guided with.
@@ -77,7 +75,7 @@ fn write(source: &Source<'_>, guiding: &Guiding<'_>, reroot: Option<&Reroot<'_>>
     };
     let mut writer = Writer::new(source, &plan, pods, &stitching, reroot);
     writer.head();
-    for interstitial in interstitials(guiding.slice) {
+    for interstitial in announced(guiding.slice).map(Interstitial) {
         interstitial.write(&mut writer.out, guiding.restrict, &window, reroot);
     }
     if !source.is_dated && !guiding.slice.breaks.is_empty() {
@@ -95,53 +93,7 @@ fn write(source: &Source<'_>, guiding: &Guiding<'_>, reroot: Option<&Reroot<'_>>
 }
 
 /// A break as a player is told of it.
-struct Interstitial<'a> {
-    airing: &'a Airing,
-    /// What its list is asked for with.
-    wanted: Wanted,
-    /// How long the assets of that list are together.
-    content: Micros,
-}
-
-/// The breaks that anything is played in. One that begins before the one before it is over is void, as it is where it
-/// would be stitched.
-fn interstitials(slice: &Slice) -> impl Iterator<Item = Interstitial<'_>> {
-    let mut over = UnixMicros(i64::MIN);
-    slice.breaks.iter().filter_map(move |airing| {
-        let Airing {
-            out,
-            planned,
-            structure,
-            ..
-        } = airing;
-        let overlaps = out.plus(structure.tolerance) < over;
-        if airing.is_void() || structure.shape(*planned).segments == 0 || overlaps {
-            return None;
-        }
-        over = match airing.is_inserted() {
-            true => *out,
-            false => airing.t_in.unwrap_or(out.plus(*planned)),
-        };
-        let filled = structure.filled();
-        // A player plays whole assets: of the slate, as many rounds as there is room for.
-        let (slate, content) = match structure.after {
-            After::Slate(round) => {
-                let room = planned.plus(structure.tolerance).less(filled).0;
-                let rounds = room.max(0) / round.length().0.max(1);
-                (rounds, filled.plus(round.length().times(rounds)))
-            }
-            After::Wait | After::Resume => (0, filled),
-        };
-        Some(Interstitial {
-            airing,
-            wanted: Wanted {
-                break_id: airing.id.clone(),
-                slate: slate.unsigned_abs(),
-            },
-            content,
-        })
-    })
-}
+struct Interstitial<'a>(Announced<'a>);
 
 impl Interstitial<'_> {
     fn write(
@@ -155,15 +107,17 @@ impl Interstitial<'_> {
             id,
             out: begin,
             planned,
+            structure,
             ..
-        } = self.airing;
-        let id = format!("{id}/{}-{}", planned.0 / 1000, self.wanted.slate);
+        } = self.0.airing;
+        let wanted = Wanted::of(&self.0);
+        let id = format!("{id}/{}-{}", planned.0 / 1000, wanted.slate);
         let _ = write!(
             out,
             "#EXT-X-DATERANGE:ID=\"{id}\",CLASS=\"{CLASS}\",START-DATE=\"{begin}\",PLANNED-DURATION={},X-ASSET-LIST=\"",
             Seconds(*planned)
         );
-        let list = format!("../{}", self.wanted);
+        let list = format!("../{}", wanted.list());
         match reroot {
             Some(reroot) => uri::push(out, &list, reroot),
             None => out.push_str(&list),
@@ -178,32 +132,24 @@ impl Interstitial<'_> {
             });
         }
         out.push_str(if restrict.is_empty() { "\n" } else { "\"\n" });
-        // An end may be heard that is earlier than the one before, as long as it is not published.
-        let edge = window.edge().plus(self.airing.structure.tolerance);
-        let is_over = self.airing.t_in.is_some_and(|t_in| t_in <= edge);
-        if is_over
-            && !self.airing.is_inserted()
-            && let Some(length) = self.airing.length()
-        {
+        if let Some(length) = self.0.settled(window.edge()) {
             let _ = write!(
                 out,
                 "#EXT-X-DATERANGE:ID=\"{id}\",START-DATE=\"{begin}\",DURATION={}",
                 Seconds(length)
             );
-            if length.plus(self.airing.structure.tolerance) < self.content {
+            if length.plus(structure.tolerance) < self.0.content {
                 let _ = write!(out, ",X-PLAYOUT-LIMIT={}", Seconds(length));
             }
             out.push('\n');
         }
     }
-}
 
-impl Interstitial<'_> {
     /// How it lies on the programme's timeline. Where it takes the place of the programme, the player goes on behind what
     /// it has played (there is no `X-RESUME-OFFSET`); where it is inserted, with what it left.
     fn place(&self, window: &Window<'_>) -> &'static str {
-        let Airing { out, structure, .. } = self.airing;
-        if !self.airing.is_inserted() {
+        let Airing { out, structure, .. } = self.0.airing;
+        if !self.0.airing.is_inserted() {
             return ",X-TIMELINE-OCCUPIES=\"RANGE\"";
         }
         // Nothing need be played of the programme to come to these.

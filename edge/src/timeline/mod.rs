@@ -30,11 +30,13 @@
 //!
 //! HLS needs the numbers (`resolve`), DASH does not (`holes`); the law is one.
 
+mod announced;
 mod fill;
 mod holes;
 mod number;
 mod resolve;
 
+pub(crate) use announced::{Announced, announced};
 pub(crate) use fill::{Filling, Pods, decision_for, media, rounded_seconds};
 pub(crate) use holes::{Hole, holes};
 pub use number::{DiscontinuitySequence, MediaSequence};

@@ -1,4 +1,4 @@
-use selvedge_breaks::{BreakId, Key, Mode, Slot, Structure};
+use selvedge_breaks::{After, BreakId, Key, Micros, Mode, Slot, Structure, UnixMicros};
 
 use super::*;
 
