@@ -64,7 +64,6 @@ mod tests {
     use super::*;
 
     /// The NAL units of a sample.
-    #[expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
     fn units(mut sample: &[u8]) -> Vec<&[u8]> {
         let mut units = Vec::new();
         while let Some((length, rest)) = sample.split_first_chunk::<4>() {
@@ -86,7 +85,6 @@ mod tests {
     }
 
     /// Reads a padding unit as a decoder does, and says how long its user data is.
-    #[expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
     fn user_data(unit: &[u8]) -> usize {
         assert_eq!(unit[..2], [SEI, UNREGISTERED_USER_DATA]);
         let mut size = 0;
