@@ -87,6 +87,7 @@ mod key;
 mod label;
 mod limits;
 mod lint;
+mod mark;
 mod memory_store;
 mod mint;
 mod payload;
@@ -117,6 +118,7 @@ pub use limits::{
     MAX_TOKEN_TEXT,
 };
 pub use lint::{Exposure, Form, Warning, lint, lint_claims};
+pub use mark::{Mark, MarkError, MarkMode};
 pub use memory_store::MemoryStore;
 pub use mint::Minter;
 pub use renew::Renewal;

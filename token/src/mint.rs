@@ -85,6 +85,53 @@ impl Minter {
         self
     }
 
+    /// The claims of a watermark (ETSI TS 104 002 §6.2) whose bits edges derive: `wmver` 1, `wmvnd`, `wmpatlen`, `wmid`,
+    /// `wmopid` and `wmkeyver`. Beside them, recipients ask for `exp` and `iat`.
+    pub fn derived_mark(self, vendor: u8, bits: u16, id: &str, operator: u64, key_version: u64) -> Self {
+        self.mark(vendor, bits)
+            .claim(305, id)
+            .claim(306, operator)
+            .claim(307, key_version)
+    }
+
+    /// The claims of a watermark whose `bits` bits are in the token for everybody to read, the most significant of the
+    /// first byte first: `wmver` 1, `wmvnd`, `wmpatlen` and `wmpattern`.
+    pub fn clear_mark(self, vendor: u8, bits: u16, pattern: &[u8]) -> Self {
+        self.mark(vendor, bits).claim(304, pattern)
+    }
+
+    /// The same with the bits in a COSE_Encrypt0, for edges that have the key.
+    ///
+    /// `nonce` must never have been used with `key` before.
+    ///
+    /// # Errors
+    /// The key could not encrypt.
+    #[cfg(feature = "encrypt")]
+    pub fn encrypted_mark(
+        self,
+        vendor: u8,
+        bits: u16,
+        pattern: &[u8],
+        key: &EncryptionKey,
+        nonce: [u8; NONCE_BYTES],
+    ) -> Result<Self, MintError> {
+        let protected = protected(key.algorithm())?;
+        let ciphertext = key.close(nonce, &protected, pattern.to_vec())?;
+        let mut unprotected = unprotected(key.kid());
+        unprotected.push((HEADER_IV.into(), Value::Bytes(nonce.to_vec())));
+        let message = Value::Array(vec![
+            Value::Bytes(protected),
+            Value::Map(unprotected),
+            Value::Bytes(ciphertext),
+        ]);
+        let message = Value::Tag(Structure::Encrypt0.tag(), Box::new(message));
+        Ok(self.mark(vendor, bits).claim(304, message))
+    }
+
+    fn mark(self, vendor: u8, bits: u16) -> Self {
+        self.claim(300, 1).claim(301, vendor).claim(302, bits)
+    }
+
     /// Any claim by its key, replacing one of the same key. The caller vouches for its form.
     pub fn claim(mut self, label: i64, value: impl Into<Value>) -> Self {
         self.claims.retain(|(have, _)| *have != label);
