@@ -51,6 +51,9 @@ enum Command {
     /// Make keys, mint tokens and look into them
     #[command(subcommand)]
     Token(cmd::token::Command),
+    /// Plan watermarks
+    #[command(subcommand)]
+    Watermark(cmd::watermark::Command),
 }
 
 fn main() -> ExitCode {
@@ -75,6 +78,7 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Breaks(command) => block_on(cmd::breaks::run(command)),
         Command::Creative(command) => block_on(done(cmd::creative::run(command, cli.log_format))),
         Command::Token(command) => cmd::token::run(command),
+        Command::Watermark(command) => cmd::watermark::run(&command),
     }
 }
 

@@ -11,6 +11,7 @@ use crate::{
     carrier::Carrier,
     fields::Fields,
     handle::Edge,
+    mark,
     platform::{Plan, Want},
     problem::Problem,
     route::RoutedResource,
@@ -74,6 +75,8 @@ pub(crate) fn judge(edge: &Edge, routed: RoutedResource, visit: &Visit<'_>) -> C
         headers: visit.request.headers(),
         carriers: &edge.site.carriers,
     };
+    let rules = edge.site.watermark.as_ref();
+    let marks_alone = rules.is_some_and(|rules| rules.separate_tokens);
     let mut found = Vec::new();
     let mut refused = None;
     for (carrier, token) in &routed.carried.tokens {
@@ -91,6 +94,10 @@ pub(crate) fn judge(edge: &Edge, routed: RoutedResource, visit: &Visit<'_>) -> C
                 continue;
             }
         };
+        // It says who watches, and not what may be watched.
+        if marks_alone && authentic.claims().watermark.is_some() {
+            continue;
+        }
         match edge.verifier.admit(&authentic, &request, visit.now) {
             Ok(admission) => {
                 let grant = Grant {
@@ -108,9 +115,12 @@ pub(crate) fn judge(edge: &Edge, routed: RoutedResource, visit: &Visit<'_>) -> C
     }
     // A token that asks nothing of a store goes before one that is used up by asking; and one that is due for a
     // redirect after the one that the redirect led to, which a header or a cookie with the old one comes along with.
+    // Marked media is not to be had by a token without a mark where there is one with it.
+    let wants_mark = !marks_alone && mark::marked(&edge.site, &routed).is_some();
     found.sort_by_key(|candidate| {
+        let lacks_mark = wants_mark && candidate.grant.authentic.claims().watermark.is_none();
         let asks = candidate.admission.requests().len();
-        (asks, candidate.is_due_for_redirect(visit.now))
+        (lacks_mark, asks, candidate.is_due_for_redirect(visit.now))
     });
     Candidates {
         routed,

@@ -13,8 +13,13 @@ use crate::{
 /// Viewer's headers that the origin may see where a body passes untouched.
 const PASSED_ON: [header::HeaderName; 3] = [header::RANGE, header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE];
 
-/// The batch that an authorised request waits for. `stitches` says that breaks may be put into what comes.
-pub(crate) fn plan(authorised: &Authorised, onward: &Onward, stitches: bool, viewer: &HeaderMap) -> Plan {
+/// What an authorised request waits for. `stitches` says that breaks may be put into what comes.
+pub(crate) fn request(
+    authorised: &Authorised,
+    onward: &Onward,
+    stitches: bool,
+    viewer: &HeaderMap,
+) -> OriginRequest {
     let routed = &authorised.routed;
     let mut headers = HeaderMap::new();
     // A document that is changed on its way is not what is stored of it: no conditions, no ranges, no encoding.
@@ -52,12 +57,36 @@ pub(crate) fn plan(authorised: &Authorised, onward: &Onward, stitches: bool, vie
         "" => routed.uri.path().to_owned(),
         query => format!("{}?{query}", routed.uri.path()),
     };
-    let request = OriginRequest {
+    OriginRequest {
         method: routed.method.clone(),
         target,
         headers,
         read,
-    };
+    }
+}
+
+/// What an authorised request for marked media waits for, but for the variant: nothing of the query can matter.
+pub(crate) fn marked(authorised: &Authorised, onward: &Onward, viewer: &HeaderMap) -> OriginRequest {
+    OriginRequest {
+        target: authorised.routed.uri.path().to_owned(),
+        ..request(authorised, onward, false, viewer)
+    }
+}
+
+/// The request for a small document that is read here.
+pub(crate) fn small(target: String, limit: usize) -> OriginRequest {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    OriginRequest {
+        method: Method::GET,
+        target,
+        headers,
+        read: Read::Bytes { limit },
+    }
+}
+
+/// The batch of one request.
+pub(crate) fn alone(request: OriginRequest) -> Plan {
     Plan {
         wants: vec![Want::Origin(request)],
     }

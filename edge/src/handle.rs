@@ -19,9 +19,10 @@ use crate::{
     cors,
     decide::{Decided, Decisions, Place, rules, slice_of, want},
     fast::{Assets, Scheduled, Wanted},
-    gather::{asks_to_skip, plan},
+    gather::{self, alone, asks_to_skip},
     limits::{MAX_VERDICT_BYTES, MAX_VERDICTS},
-    onward::onward,
+    mark::{OnUnmarked, Positions, Selection, bits, marked, refuse_named},
+    onward::{Onward, onward},
     platform::{Answer, Body, Plan, Platform, Want},
     problem::Problem,
     record::Record,
@@ -41,6 +42,7 @@ pub struct Edge {
     leases: Mutex<Leases>,
     decisions: Mutex<Decisions>,
     assets: Mutex<Assets>,
+    positions: Positions,
 }
 
 /// A request's answer, and its line in the log.
@@ -74,6 +76,7 @@ impl Edge {
             leases: Mutex::default(),
             decisions: Mutex::default(),
             assets: Mutex::default(),
+            positions: Positions::default(),
         })
     }
 
@@ -149,7 +152,14 @@ impl Edge {
         record.route = Some(routed.resource.name());
         record.path = routed.uri.path().to_owned();
 
-        let authorised = self.authorise(platform, routed, visit).await?;
+        refuse_named(&self.site, routed.uri.path())?;
+        let demands_mark =
+            marked(&self.site, &routed).is_some_and(|channel| channel.without_mark == OnUnmarked::Refuse);
+        let authorised = match self.authorise(platform, routed, visit).await {
+            // Whoever leaves the token out gets nothing, and no invitation to come back with another.
+            Err(Problem::TokenMissing) if demands_mark => return Err(Problem::MarkMissing),
+            authorised => authorised?,
+        };
         record.admitted(&authorised.grant);
 
         let onward = onward(self, &authorised, visit);
@@ -169,13 +179,9 @@ impl Edge {
             let answer = self.answer_for_ads(platform, &asked).await;
             return answer.ok_or(Problem::UnknownPath);
         }
-        let stitches = rules(&self.site, &authorised.routed).is_some();
         let answers = match Wanted::of(&self.site, &authorised.routed, visit.now) {
             Some(wanted) => vec![self.scheduled(platform, wanted).await],
-            None => {
-                let plan = plan(&authorised, &onward, stitches, visit.request.headers());
-                platform.gather(plan).await
-            }
+            None => self.ask(platform, &authorised, &onward, visit).await?,
         };
         let slice = slice_of(authorised.routed.resource, answers.first());
         let decided = self.decide(platform, &authorised, slice).await;
@@ -183,6 +189,28 @@ impl Edge {
         let (answer, origin) = compose(self, &authorised, &onward, decided.as_ref(), answers);
         record.origin = origin.map(|status| status.as_u16());
         answer
+    }
+
+    /// Asks the origin for what a request wants: of marked media, for the session's variant.
+    async fn ask<P: Platform>(
+        &self,
+        platform: &P,
+        authorised: &Authorised,
+        onward: &Onward,
+        visit: &Visit<'_>,
+    ) -> Result<Vec<Answer<P::Body>>, Problem> {
+        let headers = visit.request.headers();
+        let Some(channel) = marked(&self.site, &authorised.routed) else {
+            let stitches = rules(&self.site, &authorised.routed).is_some();
+            let request = gather::request(authorised, onward, stitches, headers);
+            return Ok(platform.gather(alone(request)).await);
+        };
+        let selection = Selection {
+            channel,
+            bits: bits(self, channel, authorised, visit.now)?,
+            neutral: gather::marked(authorised, onward, headers),
+        };
+        Ok(vec![selection.gather(platform, &self.positions).await?])
     }
 
     /// Asks for what fills the breaks of a document. Most windows have none, and of one that has the answer is known.

@@ -70,6 +70,7 @@ mod gather;
 mod handle;
 pub mod hls;
 mod limits;
+mod mark;
 mod onward;
 mod platform;
 mod problem;
@@ -84,6 +85,7 @@ mod visit;
 
 pub use carrier::{Carrier, Carriers};
 pub use handle::{Edge, Handled, block_on};
+pub use mark::{MarkKey, MarkRules, MarkedChannel, OnUnmarked, Pace};
 pub use platform::{Answer, Body, OriginRequest, OriginResponse, Plan, Platform, Read, Unanswered, Want};
 pub use problem::{misconfigured, too_long};
 pub use record::Record;

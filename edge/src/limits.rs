@@ -36,6 +36,12 @@ pub(crate) const MAX_ASSET_BYTES: usize = 8 << 20;
 /// Largest schedule that is read, in bytes: one of 20,000 pieces.
 pub(crate) const MAX_SCHEDULE: usize = 4 << 20;
 
+/// Largest sidecar of marked media that is read, in bytes: one of 16,384 segments.
+pub(crate) const MAX_SIDECAR: usize = 256 << 10;
+
+/// Most files whose positions one instance remembers: an hour of two-second segments, in four renditions.
+pub(crate) const MAX_POSITIONS: usize = 8192;
+
 /// Longest client certificate that is read, in bytes: TLS stacks commonly take 16 KiB for a whole chain.
 pub(crate) const MAX_CERTIFICATE: usize = 16 << 10;
 

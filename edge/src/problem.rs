@@ -19,6 +19,18 @@ pub(crate) enum Problem {
     TokenRefused(Box<Refused>),
     /// The token is good, and its subject has as many streams as it may have.
     TooManyStreams(Arc<Authentic>),
+    /// A variant, or what says which bit a segment carries, was asked for by its name.
+    VariantNamed,
+    /// Marked media was asked for without a mark.
+    MarkMissing,
+    /// The text says why, for the log alone.
+    MarkUnusable(String),
+    /// The tokens of one request have marks of several sessions.
+    MarksMixed,
+    /// A range of bytes goes beyond the segment that it begins in.
+    RangeAcrossMarks,
+    /// Nothing says which bit a segment carries.
+    MarkUnplaced,
     /// The text says why, for the log alone.
     OriginUnreachable(String),
     OriginTimeout,
@@ -61,6 +73,12 @@ impl Problem {
                 Class::OutOfScope => "token-scope",
             },
             Self::TooManyStreams(_) => "too-many-streams",
+            Self::VariantNamed => "variant-named",
+            Self::MarkMissing => "mark-missing",
+            Self::MarkUnusable(_) => "mark-unusable",
+            Self::MarksMixed => "marks-mixed",
+            Self::RangeAcrossMarks => "range-across-marks",
+            Self::MarkUnplaced => "mark-unplaced",
             Self::OriginUnreachable(_) => "origin-unreachable",
             Self::OriginTimeout => "origin-timeout",
             Self::OriginDocument(_) => "origin-document",
@@ -79,8 +97,15 @@ impl Problem {
                 Class::Invalid | Class::Expired | Class::NotYetValid => StatusCode::UNAUTHORIZED,
                 Class::OutOfScope => StatusCode::FORBIDDEN,
             },
-            Self::TooManyStreams(_) => StatusCode::FORBIDDEN,
-            Self::OriginUnreachable(_) | Self::OriginDocument(_) => StatusCode::BAD_GATEWAY,
+            Self::TooManyStreams(_)
+            | Self::VariantNamed
+            | Self::MarkMissing
+            | Self::MarkUnusable(_)
+            | Self::MarksMixed
+            | Self::RangeAcrossMarks => StatusCode::FORBIDDEN,
+            Self::OriginUnreachable(_) | Self::OriginDocument(_) | Self::MarkUnplaced => {
+                StatusCode::BAD_GATEWAY
+            }
             Self::OriginTimeout => StatusCode::GATEWAY_TIMEOUT,
             Self::Misconfigured(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -88,7 +113,10 @@ impl Problem {
 
     pub(crate) const fn fault(&self) -> Fault {
         match self {
-            Self::OriginUnreachable(_) | Self::OriginTimeout | Self::OriginDocument(_) => Fault::Origin,
+            Self::OriginUnreachable(_)
+            | Self::OriginTimeout
+            | Self::OriginDocument(_)
+            | Self::MarkUnplaced => Fault::Origin,
             Self::Misconfigured(_) => Fault::Operator,
             _ => Fault::Viewer,
         }
@@ -99,7 +127,12 @@ impl Problem {
         match self {
             Self::TokenRefused(refused) => Some(refused.refusal.to_string()),
             Self::MalformedUrl(error) => Some(error.to_string()),
-            Self::OriginUnreachable(why) | Self::Misconfigured(why) => Some(why.clone()),
+            Self::OriginUnreachable(why) | Self::Misconfigured(why) | Self::MarkUnusable(why) => {
+                Some(why.clone())
+            }
+            Self::MarkUnplaced => {
+                Some("neither the origin nor the name of a segment says its position".into())
+            }
             Self::OriginDocument(what) => Some(format!("the origin sent {what}")),
             _ => None,
         }
@@ -119,6 +152,12 @@ impl Problem {
                 Class::OutOfScope => "The token does not cover this request",
             },
             Self::TooManyStreams(_) => "Too many streams are playing",
+            Self::VariantNamed => "This is not for viewers",
+            Self::MarkMissing => "A token for this session is needed",
+            Self::MarkUnusable(_) => "The token's session cannot be served",
+            Self::MarksMixed => "The tokens are of several sessions",
+            Self::RangeAcrossMarks => "The range is not within one segment",
+            Self::MarkUnplaced => "The origin's segment cannot be served",
             Self::OriginUnreachable(_) => "The origin cannot be reached",
             Self::OriginTimeout => "The origin did not answer in time",
             Self::OriginDocument(_) => "The origin's answer cannot be served",

@@ -5,7 +5,7 @@ use selvedge_token::{Dialect, JwkSet, KeyError, KeySet, Policy};
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::{carrier::Carriers, hls::Cues, route::Resource};
+use crate::{carrier::Carriers, hls::Cues, mark::MarkRules, route::Resource};
 
 /// The site document: JSON, the same on every platform. Every field may be left out.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
@@ -34,6 +34,8 @@ pub struct Site {
     pub fast: bool,
     /// How breaks are filled; where it is left out, playlists pass as the origin made them.
     pub breaks: Option<BreakRules>,
+    /// Which media is marked, and by which keys; none where it is left out.
+    pub watermark: Option<MarkRules>,
 }
 
 /// How the breaks of our own origin's channels are filled. Every playlist is read for the break log in it.
@@ -180,6 +182,7 @@ impl Default for Site {
             streams: None,
             fast: false,
             breaks: None,
+            watermark: None,
         }
     }
 }

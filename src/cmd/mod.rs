@@ -7,6 +7,7 @@ pub(crate) mod edge;
 pub(crate) mod encode;
 pub(crate) mod origin;
 pub(crate) mod token;
+pub(crate) mod watermark;
 
 use std::net::SocketAddr;
 

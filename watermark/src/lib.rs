@@ -4,7 +4,9 @@
 //! segment is one bit of the session's pattern, so what is recorded of it names it.
 //!
 //! - [`pace`]: which bit of a pattern a piece of media carries, in the five forms in which that travels;
-//! - [`code`]: the patterns, derived from keys and never stored, that also name those who mix what they got.
+//! - [`code`]: the patterns, derived from keys and never stored, that also name those who mix what they got;
+//! - [`score`]: how much a recording speaks for a session, and how seldom it would for an innocent one;
+//! - [`plan`]: how long a recording must be.
 //!
 //! # Example
 //!
@@ -33,3 +35,5 @@
 
 pub mod code;
 pub mod pace;
+pub mod plan;
+pub mod score;

@@ -5,6 +5,7 @@ use std::{net::IpAddr, path::PathBuf, process::ExitCode};
 use ciborium::Value;
 use clap::ValueEnum;
 use selvedge_token::{EncryptionKey, Label, Minter, SigningKey, UnixMillis};
+use selvedge_watermark::pace::CYCLE;
 
 use super::{files, hex, keys, lint, notation, now, random, seconds};
 use crate::failure::Failure;
@@ -98,6 +99,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME", requires = "renew")]
     header_name: Option<String>,
 
+    #[command(flatten)]
+    mark: MarkArgs,
+
     /// Encrypt the signed token by this JWK (`selvedge token keygen --alg a256gcm`), for claims that others must not
     /// read. Edges need the key in their set; they do not renew or exchange such a token
     #[arg(long, value_name = "FILE")]
@@ -106,6 +110,45 @@ pub(crate) struct Args {
     /// Keep what `selvedge token lint` would say to yourself
     #[arg(long)]
     quiet: bool,
+}
+
+/// Which session marked media is to name.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Watermark")]
+struct MarkArgs {
+    /// What the session's pattern is derived from at the edge (wmid): an opaque id of the session, user or device
+    #[arg(
+        long,
+        value_name = "ID",
+        requires = "mark_key_version",
+        conflicts_with = "mark_pattern"
+    )]
+    mark_id: Option<String>,
+
+    /// The version of the edge's key that derives it (wmkeyver)
+    #[arg(long, value_name = "NUMBER", requires = "mark_id")]
+    mark_key_version: Option<u64>,
+
+    /// The operator (wmopid), which the pattern is derived from as well [default: 0]
+    #[arg(long, value_name = "NUMBER", requires = "mark_id")]
+    mark_operator: Option<u64>,
+
+    /// The session's pattern itself (wmpattern), in hexadecimal digits
+    #[arg(long, value_name = "HEX")]
+    mark_pattern: Option<String>,
+
+    /// Encrypt the pattern by this JWK (`selvedge token keygen --alg a256gcm`), which edges need in their set
+    #[arg(long, value_name = "FILE", requires = "mark_pattern")]
+    mark_encrypt: Option<PathBuf>,
+
+    /// After how many bits the pattern begins again (wmpatlen), 1 to 65535 [default: those of --mark-pattern, else
+    /// 32760, after which positions do]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..))]
+    mark_bits: Option<u16>,
+
+    /// The watermark's vendor (wmvnd) [default: 254]
+    #[arg(long, value_name = "NUMBER")]
+    mark_vendor: Option<u8>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -146,6 +189,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
             number => minter.claim(integer(&number).unwrap_or_default(), value),
         };
     }
+    minter = mark(minter, &args.mark)?;
     let token = match &args.encrypt {
         Some(path) => {
             let encryption = EncryptionKey::from_jwk(&keys::read_private(path)?)
@@ -160,6 +204,35 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     }
     println!("{token}");
     Ok(ExitCode::SUCCESS)
+}
+
+/// The claims of the watermark that the flags ask for.
+fn mark(minter: Minter, args: &MarkArgs) -> Result<Minter, Failure> {
+    const VENDOR: u8 = 254;
+    let vendor = args.mark_vendor.unwrap_or(VENDOR);
+    if let (Some(id), Some(version)) = (&args.mark_id, args.mark_key_version) {
+        let bits = args.mark_bits.unwrap_or(CYCLE);
+        let operator = args.mark_operator.unwrap_or_default();
+        return Ok(minter.derived_mark(vendor, bits, id, operator, version));
+    }
+    let Some(digits) = &args.mark_pattern else {
+        return Ok(minter);
+    };
+    let wrong = |what: &str| Failure::configuration("--mark-pattern", what);
+    let pattern = hex(digits).ok_or_else(|| wrong("give pairs of hexadecimal digits"))?;
+    let all = u16::try_from(pattern.len() * 8).map_err(|_| wrong("give at most 65528 bits"))?;
+    let bits = args.mark_bits.unwrap_or(all);
+    if bits == 0 || pattern.len() != usize::from(bits).div_ceil(8) {
+        return Err(wrong("give as many bytes as --mark-bits takes, and at least one"));
+    }
+    let Some(path) = &args.mark_encrypt else {
+        return Ok(minter.clear_mark(vendor, bits, &pattern));
+    };
+    let key =
+        EncryptionKey::from_jwk(&keys::read_private(path)?).map_err(|error| files::wrong(path, error))?;
+    minter
+        .encrypted_mark(vendor, bits, &pattern, &key, random()?)
+        .map_err(|error| Failure::run("minting", error))
 }
 
 /// The claims: those of the file, those of the flags in their place, and the defaults of what neither has.
