@@ -41,6 +41,8 @@ pub(crate) struct EdgeConfig {
     pub(crate) tls: Option<TlsFiles>,
     /// File with the JWK Set of the keys that tokens are signed with.
     pub(crate) keys: Option<PathBuf>,
+    /// Folder of the documents that operators have put there.
+    pub(crate) documents: Option<PathBuf>,
     /// Proxies before this edge that say who the client is.
     pub(crate) trusted_proxies: Vec<Prefix>,
     /// The header fields in which they say more than its address.
@@ -77,6 +79,7 @@ impl Default for EdgeConfig {
             scheme: None,
             tls: None,
             keys: None,
+            documents: None,
             trusted_proxies: Vec::new(),
             facts: Facts::default(),
             site: Site::default(),
@@ -167,7 +170,7 @@ mod tests {
         let line = refused("[edge]\nlisten = \"127.0.0.1:1\"\norigins = \"x\"\n");
         assert_eq!(
             line,
-            "selvedge.toml:3: origins: unknown field `origins`, expected one of `listen`, `origin`, `origin_ca`, `origin_certificate`, `origin_key`, `scheme`, `tls`, `keys`, `trusted_proxies`, `facts`, `site`"
+            "selvedge.toml:3: origins: unknown field `origins`, expected one of `listen`, `origin`, `origin_ca`, `origin_certificate`, `origin_key`, `scheme`, `tls`, `keys`, `documents`, `trusted_proxies`, `facts`, `site`"
         );
     }
 

@@ -18,7 +18,7 @@ use crate::{
     compose::compose,
     cors,
     decide::{Decided, Decisions, Place, rules, slice_of, want},
-    fast::{Assets, Scheduled, Wanted},
+    fast::{Assets, Scheduled, Schedules, Wanted},
     gather::{self, alone, asks_to_skip},
     limits::{MAX_VERDICT_BYTES, MAX_VERDICTS},
     mark::{OnUnmarked, Positions, Selection, bits, marked, refuse_named},
@@ -33,7 +33,8 @@ use crate::{
 };
 
 /// An edge: what its operator configured, ready to judge requests. What it remembers of earlier requests spares
-/// work and never changes an answer.
+/// work and never changes an answer, but where a document of its operator's has become unusable: then the one before
+/// counts.
 #[derive(Debug)]
 pub struct Edge {
     pub(crate) site: Site,
@@ -41,6 +42,7 @@ pub struct Edge {
     verdicts: Mutex<VerdictCache>,
     leases: Mutex<Leases>,
     decisions: Mutex<Decisions>,
+    schedules: Mutex<Schedules>,
     assets: Mutex<Assets>,
     positions: Positions,
 }
@@ -75,6 +77,7 @@ impl Edge {
             verdicts: Mutex::new(VerdictCache::new(MAX_VERDICTS, MAX_VERDICT_BYTES)),
             leases: Mutex::default(),
             decisions: Mutex::default(),
+            schedules: Mutex::default(),
             assets: Mutex::default(),
             positions: Positions::default(),
         })
@@ -180,7 +183,7 @@ impl Edge {
             return answer.ok_or(Problem::UnknownPath);
         }
         let answers = match Wanted::of(&self.site, &authorised.routed, visit.now) {
-            Some(wanted) => vec![self.scheduled(platform, wanted).await],
+            Some(wanted) => vec![self.scheduled(platform, wanted, record).await],
             None => self.ask(platform, &authorised, &onward, visit).await?,
         };
         let slice = slice_of(authorised.routed.resource, answers.first());
@@ -268,13 +271,22 @@ impl Edge {
 
     /// Makes the answer that an origin would give of a channel that is a schedule: its document is asked for, then the
     /// assets in it that are not known.
-    async fn scheduled<P: Platform>(&self, platform: &P, wanted: Wanted) -> Answer<P::Body> {
+    async fn scheduled<P: Platform>(
+        &self,
+        platform: &P,
+        wanted: Wanted,
+        record: &mut Record,
+    ) -> Answer<P::Body> {
         let answer = platform.gather(wanted.plan()).await.into_iter().next();
-        let scheduled = Scheduled::new(wanted, answer, &unpoisoned(&self.assets));
-        let mut scheduled = match scheduled {
-            Ok(scheduled) => scheduled,
+        let in_force = unpoisoned(&self.schedules).take(&wanted, answer);
+        let in_force = match in_force {
+            Ok(in_force) => in_force,
             Err(answer) => return answer,
         };
+        if let Some(fault) = in_force.fault {
+            record.tell_operator(fault);
+        }
+        let mut scheduled = Scheduled::new(wanted, in_force.schedule, &unpoisoned(&self.assets));
         for plan in scheduled.plans() {
             scheduled.learn(platform.gather(plan).await);
         }

@@ -36,6 +36,12 @@ pub(crate) const MAX_ASSET_BYTES: usize = 8 << 20;
 /// Largest schedule that is read, in bytes: one of 20,000 pieces.
 pub(crate) const MAX_SCHEDULE: usize = 4 << 20;
 
+/// Most schedules that one instance remembers: of the channels that are watched at one place, nearly all.
+pub(crate) const MAX_SCHEDULES: usize = 256;
+
+/// Most bytes of schedules that one instance remembers, as with assets.
+pub(crate) const MAX_SCHEDULE_BYTES: usize = 8 << 20;
+
 /// Largest sidecar of marked media that is read, in bytes: one of 16,384 segments.
 pub(crate) const MAX_SIDECAR: usize = 256 << 10;
 

@@ -91,6 +91,12 @@ impl Record {
         }
     }
 
+    /// Notes what the operator has to mend, though the viewer is served.
+    pub(crate) fn tell_operator(&mut self, detail: String) {
+        self.fault = Some(Fault::Operator.name());
+        self.detail = Some(detail);
+    }
+
     pub(crate) fn of_problem(problem: &Problem) -> Self {
         let mut record = Self::default();
         record.note(problem);

@@ -193,11 +193,35 @@ fn what_is_not_there_is_not_found() {
         &SCHEDULE.replace("\"film\": {", "\"movie\": {"),
     ] {
         world.stored.insert("schedules/classics".into(), (*wrong).into());
-        assert_eq!(
-            status(&world, "/fast/classics/v/index.m3u8", 100),
-            StatusCode::BAD_GATEWAY
-        );
+        let cold = scenario::edge(r#"{"fast":true}"#);
+        let handled = load(&cold, &world, "/fast/classics/v/index.m3u8", 100);
+        assert_eq!(handled.response.status(), StatusCode::BAD_GATEWAY);
     }
+}
+
+#[test]
+fn a_bad_schedule_replaces_no_good_one_and_is_told() {
+    let (edge, mut world) = (edge(r#"{"fast":true}"#), world());
+    let path = "/fast/classics/v/index.m3u8";
+    let good = load(&edge, &world, path, 100);
+    assert!(!good.record.is_failure());
+    world.stored.insert("schedules/classics".into(), "{".into());
+    let kept = load(&edge, &world, path, 100);
+    assert_eq!(text(&kept.response), text(&good.response));
+    assert!(kept.record.is_failure());
+    let line = kept.record.to_json();
+    assert!(
+        line.contains(r#""fault":"operator""#) && line.contains("the one before stays in force"),
+        "{line}"
+    );
+    let next = SCHEDULE.replace("10000000", "6000000");
+    world.stored.insert("schedules/classics".into(), next);
+    let next = load(&edge, &world, path, 100);
+    assert!(!next.record.is_failure());
+    assert!(text(&next.response).len() < text(&good.response).len());
+    world.stored.clear();
+    let gone = load(&edge, &world, path, 100);
+    assert_eq!(gone.response.status(), StatusCode::NOT_FOUND, "it was taken away");
 }
 
 #[test]

@@ -49,6 +49,10 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let origin = OriginUrl::parse(&config.origin).map_err(|error| Failure::configuration("origin", error))?;
     let native = Native::with_tls(origin, &config.origin_tls()?)
         .map_err(|error| Failure::configuration("edge.origin", error))?;
+    let native = match config.documents.clone() {
+        Some(folder) => native.with_documents(folder),
+        None => native,
+    };
     let scheme = config.scheme();
     let unusable = |error: &dyn std::fmt::Display| Failure::configuration(keys.display(), error);
     let file = KeyFile::open(&keys).await.map_err(|error| unusable(&error))?;

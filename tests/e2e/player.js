@@ -37,6 +37,8 @@ const probe = {
   runs: new Runs(),
   /** What hls.js says of breaks that it fills itself. */
   interstitials: [],
+  /** The segments that hls.js says were on the screen, by their URLs. */
+  shown: [],
   ended: false,
   /** Forgets what happened while the player found its place. */
   reset() {
@@ -153,6 +155,7 @@ const players = {
     for (const name of INTERSTITIALS) {
       hls.on(Hls.Events[name], () => probe.interstitials.push({ name, at: Math.round(performance.now()) }));
     }
+    hls.on(Hls.Events.FRAG_CHANGED, (_event, { frag }) => probe.shown.push(frag.url));
     hls.attachMedia(video);
     hls.loadSource(url);
     await video.play();

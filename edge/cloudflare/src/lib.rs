@@ -5,7 +5,8 @@
 //!
 //! The environment configures it: `ORIGIN` (the URL of the origin or of a shield), `CAT_KEYS` (a JWK Set; a
 //! secret or a variable), `SITE` (the site document; `{}` where it is not set), and `STORE` (the Durable Objects of
-//! this worker's class [`SelvedgeStore`]; where they are not bound, nothing is remembered between requests). An
+//! this worker's class [`SelvedgeStore`]; where they are not bound, nothing is remembered between requests), and
+//! `DOCUMENTS` (a KV namespace with operators' documents; where it is not bound, there are none). An
 //! isolate reads it once: what changes it, a secret included, deploys a new version, which runs in new isolates.
 
 #![forbid(unsafe_code)]

@@ -24,6 +24,12 @@ use crate::{
 /// request for a part for three target durations at most (RFC 8216bis §6.2.5.2), which is 30 s where segments last ten.
 const PATIENCE: Duration = Duration::from_secs(40);
 
+/// The name of the binding of the KV namespace with the documents of operators.
+const DOCUMENTS: &str = "DOCUMENTS";
+
+/// How long a document may take: a first read from the other end of the world takes a fraction of this.
+const PATIENCE_FOR_DOCUMENTS: Duration = Duration::from_secs(5);
+
 /// The world of one request: the origin, or a shield before it, and the environment with the store.
 pub(crate) struct World<'r> {
     pub(crate) origin: &'r OriginUrl,
@@ -59,9 +65,27 @@ impl World<'_> {
         match want {
             Want::Origin(request) => Answer::Origin(self.ask(request).await),
             Want::Store(request) => Answer::Store(remember(self.env, &request).await),
+            Want::Document { key, limit } => Answer::Document(self.document(&key, limit).await),
             other => Answer::Origin(Err(Unanswered::Unreachable(format!(
                 "this edge has no answer to {other:?}"
             )))),
+        }
+    }
+
+    /// From Workers KV, whose copies may be a minute old.
+    async fn document(&self, key: &str, limit: usize) -> Result<Option<Vec<u8>>, Unanswered> {
+        // Where there is no such store, there is no such document.
+        let Ok(store) = self.env.kv(DOCUMENTS) else {
+            return Ok(None);
+        };
+        let read = pin!(store.get(key).bytes());
+        let found = match select(read, Delay::from(PATIENCE_FOR_DOCUMENTS)).await {
+            Either::Left((found, _)) => found.map_err(|error| Unanswered::Unreachable(error.to_string()))?,
+            Either::Right(_) => return Err(Unanswered::Timeout),
+        };
+        match found {
+            Some(document) if document.len() > limit => Err(Unanswered::TooLarge),
+            found => Ok(found),
         }
     }
 

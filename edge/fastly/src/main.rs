@@ -6,8 +6,9 @@
 //!
 //! The service configures it: the backend `origin`, the secret store `selvedge` with the key `CAT_KEYS` (a JWK
 //! Set), the config store `selvedge` with the key `SITE` (the site document; `{}` where there is none), and the KV
-//! store `selvedge` for what is remembered between requests (where there is none, nothing is). The log goes to the
-//! endpoint `selvedge`, failures to standard error as well.
+//! store `selvedge` for what is remembered between requests and for operators' documents (where there is none, nothing
+//! is remembered, and there are no documents). The log goes to the endpoint `selvedge`, failures to standard error as
+//! well.
 
 #![forbid(unsafe_code)]
 

@@ -8,7 +8,7 @@ use fastly::{
 };
 use selvedge_edge::{Answer, Body, OriginRequest, OriginResponse, Plan, Platform, Read, Unanswered, Want};
 
-use crate::store::Asked;
+use crate::store::{Asked, Document};
 
 /// The backend's name. Its address, TLS, `Host` and time-outs are the service's to configure.
 const BACKEND: &str = "origin";
@@ -24,6 +24,7 @@ pub(crate) struct World;
 enum Started {
     Origin(Result<(PendingRequest, Read), Unanswered>),
     Store(Asked),
+    Document(Document),
 }
 
 impl Platform for World {
@@ -37,6 +38,7 @@ impl Platform for World {
             .map(|started| match started {
                 Started::Origin(started) => Answer::Origin(started.and_then(finish)),
                 Started::Store(asked) => Answer::Store(asked.finish()),
+                Started::Document(document) => Answer::Document(document.finish()),
             })
             .collect()
     }
@@ -46,6 +48,7 @@ fn start(want: Want) -> Started {
     match want {
         Want::Origin(request) => Started::Origin(send(request)),
         Want::Store(request) => Started::Store(Asked::start(request)),
+        Want::Document { key, limit } => Started::Document(Document::start(&key, limit)),
         other => Started::Origin(Err(Unanswered::Unreachable(format!(
             "this edge has no answer to {other:?}"
         )))),

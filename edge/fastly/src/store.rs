@@ -1,14 +1,14 @@
-//! What is remembered between requests, in the KV store.
+//! What is remembered between requests, and operators' documents, in the KV store.
 //!
 //! That store is eventually consistent: each point of presence reads a copy, which may be seconds old, and a write
 //! that was made from an old copy is refused. So a list of those who are kept out, and a limit on streams, hold
 //! with a delay. That something was never used before, such a store cannot say.
 
-use std::time::Duration;
+use std::{io::Read as _, time::Duration};
 
 use fastly::kv_store::{InsertMode, KVStore, KVStoreError, LookupResponse, PendingLookupHandle};
 use selvedge_edge::{
-    Standing, StoreRequest,
+    Standing, StoreRequest, Unanswered,
     stored::{ask, place},
 };
 
@@ -63,6 +63,46 @@ impl Asked {
             }
         }
         Standing::Unknown
+    }
+}
+
+/// A document on its way.
+pub(crate) struct Document {
+    limit: usize,
+    /// `None` where there is no store, or it cannot be asked.
+    lookup: Option<(KVStore, Result<PendingLookupHandle, KVStoreError>)>,
+}
+
+impl Document {
+    /// Starts to read a document of operators'.
+    pub(crate) fn start(key: &str, limit: usize) -> Self {
+        let store = KVStore::open(NAME).ok().flatten();
+        let lookup = store.map(|store| {
+            let pending = store.build_lookup().execute_async(key);
+            (store, pending)
+        });
+        Self { limit, lookup }
+    }
+
+    /// Waits for it.
+    pub(crate) fn finish(self) -> Result<Option<Vec<u8>>, Unanswered> {
+        let Some((store, pending)) = self.lookup else {
+            return Ok(None);
+        };
+        let found = pending.and_then(|pending| store.pending_lookup_wait(pending));
+        let mut found = match found {
+            Ok(found) => found,
+            Err(KVStoreError::ItemNotFound) => return Ok(None),
+            Err(error) => return Err(Unanswered::Unreachable(error.to_string())),
+        };
+        let mut document = Vec::new();
+        let one_more = u64::try_from(self.limit).unwrap_or(u64::MAX).saturating_add(1);
+        let read = found.take_body().take(one_more).read_to_end(&mut document);
+        read.map_err(|error| Unanswered::Unreachable(error.to_string()))?;
+        if document.len() > self.limit {
+            return Err(Unanswered::TooLarge);
+        }
+        Ok(Some(document))
     }
 }
 

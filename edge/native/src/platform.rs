@@ -1,6 +1,8 @@
 //! The core's wants, answered over HTTP.
 
 use std::{
+    io::ErrorKind,
+    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -27,6 +29,7 @@ pub struct Native {
     client: Client,
     origin: OriginUrl,
     store: Arc<Mutex<MemoryStore>>,
+    documents: Option<PathBuf>,
 }
 
 /// How an origin at an `https` URL is known, and how the edge makes itself known to it.
@@ -104,7 +107,32 @@ impl Native {
             client,
             origin,
             store: Arc::default(),
+            documents: None,
         })
+    }
+
+    /// With a folder of documents that operators have put there: `<key>.json` for each. They are read each time.
+    pub fn with_documents(mut self, folder: PathBuf) -> Self {
+        self.documents = Some(folder);
+        self
+    }
+
+    async fn document(&self, key: &str, limit: usize) -> Result<Option<Vec<u8>>, Unanswered> {
+        let Some(folder) = &self.documents else {
+            return Ok(None);
+        };
+        let path = folder.join(format!("{key}.json"));
+        let unreadable =
+            |error: std::io::Error| Unanswered::Unreachable(format!("{}: {error}", path.display()));
+        let length = match tokio::fs::metadata(&path).await {
+            Ok(metadata) => metadata.len(),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(unreadable(error)),
+        };
+        if usize::try_from(length).is_ok_and(|length| length <= limit) {
+            return tokio::fs::read(&path).await.map(Some).map_err(unreadable);
+        }
+        Err(Unanswered::TooLarge)
     }
 
     /// Asks this process's memory. Each question is settled under the lock, so of two uses at once one is first.
@@ -154,6 +182,7 @@ impl Platform for Native {
         let answers = plan.wants.into_iter().map(async |want| match want {
             Want::Origin(request) => Answer::Origin(self.ask(request).await),
             Want::Store(request) => Answer::Store(self.remember(&request)),
+            Want::Document { key, limit } => Answer::Document(self.document(&key, limit).await),
             other => Answer::Origin(Err(Unanswered::Unreachable(format!(
                 "this edge has no answer to {other:?}"
             )))),
@@ -183,6 +212,21 @@ mod tests {
     use selvedge_edge::StoreKey;
 
     use super::*;
+
+    #[tokio::test]
+    async fn documents_are_files_of_a_folder_as_they_are_now() {
+        let folder = tempfile::tempdir().unwrap();
+        let native = Native::new(OriginUrl::parse("http://127.0.0.1:1").unwrap()).unwrap();
+        assert_eq!(native.document("schedules/c", 9).await, Ok(None), "no folder");
+        let native = native.with_documents(folder.path().to_owned());
+        assert_eq!(native.document("schedules/c", 9).await, Ok(None));
+        std::fs::create_dir(folder.path().join("schedules")).unwrap();
+        for text in ["{}", "[1,2,3]"] {
+            std::fs::write(folder.path().join("schedules/c.json"), text).unwrap();
+            assert_eq!(native.document("schedules/c", 9).await, Ok(Some(text.into())));
+        }
+        assert_eq!(native.document("schedules/c", 6).await, Err(Unanswered::TooLarge));
+    }
 
     #[tokio::test]
     async fn of_many_uses_at_once_one_is_first() {

@@ -9,7 +9,7 @@ use selvedge_token::UnixMillis;
 use super::{Channel, View};
 use crate::{
     limits::{MAX_ASSET, MAX_ASSET_BYTES, MAX_ASSETS, MAX_SCHEDULE, MAX_WANTS},
-    platform::{Answer, Body, OriginRequest, OriginResponse, Plan, Read, Unanswered, Want},
+    platform::{Answer, Body, OriginRequest, OriginResponse, Plan, Read, Want},
     route::{Resource, RoutedResource},
     site::Site,
 };
@@ -17,7 +17,7 @@ use crate::{
 /// What of a scheduled channel a request is for.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Wanted {
-    channel: Name,
+    pub(super) channel: Name,
     view: View,
     /// `None` for the multivariant playlist.
     rendition: Option<String>,
@@ -82,7 +82,7 @@ fn clip(folder: &str) -> Option<View> {
 #[derive(Debug)]
 pub(crate) struct Scheduled {
     wanted: Wanted,
-    schedule: Schedule,
+    schedule: Arc<Schedule>,
     assets: Vec<Known>,
 }
 
@@ -94,23 +94,8 @@ struct Known {
 }
 
 impl Scheduled {
-    /// Takes the store's answer, and what is remembered of assets.
-    ///
-    /// # Errors
-    /// What the viewer gets where there is no schedule.
-    pub(crate) fn new<B>(
-        wanted: Wanted,
-        answer: Option<Answer<B>>,
-        memory: &Assets,
-    ) -> Result<Self, Answer<B>> {
-        let schedule = match answer {
-            Some(Answer::Document(Ok(Some(json)))) => Schedule::read(&json).map_err(broken)?,
-            Some(Answer::Document(Err(why))) => return Err(Answer::Origin(Err(why))),
-            _ => return Err(missing()),
-        };
-        if schedule.channel != wanted.channel {
-            return Err(broken("it is another channel's"));
-        }
+    /// Takes the schedule that is in force, and what is remembered of assets.
+    pub(crate) fn new(wanted: Wanted, schedule: Arc<Schedule>, memory: &Assets) -> Self {
         let mut scheduled = Self {
             wanted,
             schedule,
@@ -119,7 +104,7 @@ impl Scheduled {
         let names = scheduled.names();
         let known = memory.0.iter().filter(|known| names.contains(&known.asset.name));
         scheduled.assets = known.cloned().collect();
-        Ok(scheduled)
+        scheduled
     }
 
     /// The batches that ask for the assets that are not known, no larger than a platform can answer at once.
@@ -198,14 +183,9 @@ fn found<B>(playlist: String) -> Answer<B> {
     answer(StatusCode::OK, Body::Bytes(playlist.into_bytes()))
 }
 
-fn missing<B>() -> Answer<B> {
+/// What the viewer gets of a channel that is not there.
+pub(super) fn missing<B>() -> Answer<B> {
     answer(StatusCode::NOT_FOUND, Body::Empty)
-}
-
-fn broken<B>(why: impl core::fmt::Display) -> Answer<B> {
-    Answer::Origin(Err(Unanswered::Unreachable(format!(
-        "the schedule cannot be used: {why}"
-    ))))
 }
 
 /// As an origin would say it. The next window is another: nobody keeps this one.

@@ -1,4 +1,4 @@
-//! A document of rules that somebody wrote, and all that is wrong with it.
+//! A document that somebody wrote, and all that is wrong with it.
 
 use std::{
     fs,
@@ -6,13 +6,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use selvedge_breaks::{Rules, document::Faults};
-use serde::Serialize;
+use selvedge_breaks::{Rules, Schedule, document::Faults};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 
 use super::place::place;
 use crate::failure::Failure;
 
-/// A file of rules, or standard input.
+/// A file of rules or of a schedule, or standard input.
 #[derive(Debug)]
 pub(super) struct Document {
     /// As it was named.
@@ -53,9 +53,21 @@ impl Document {
         Rules::read(&self.json).map_err(|faults| self.placed(&faults))
     }
 
+    /// The schedule, or all its faults, each with its place; `None` where the document is none, but rules.
+    pub(super) fn schedule(&self) -> Option<Result<Schedule, Vec<Placed>>> {
+        #[derive(Deserialize)]
+        struct Told {
+            runs: Option<IgnoredAny>,
+            ladder: Option<IgnoredAny>,
+        }
+        let told: Told = serde_json::from_slice(&self.json).ok()?;
+        let is_one = told.runs.is_some() || told.ladder.is_some();
+        is_one.then(|| Schedule::read(&self.json).map_err(|faults| self.placed(&faults)))
+    }
+
     fn placed(&self, faults: &Faults) -> Vec<Placed> {
         // What is no JSON has a place that its reader knows.
-        let broken = serde_json::from_slice::<serde::de::IgnoredAny>(&self.json).err();
+        let broken = serde_json::from_slice::<IgnoredAny>(&self.json).err();
         let text = String::from_utf8_lossy(&self.json);
         let placed = |fault: &selvedge_breaks::document::Fault| {
             let (line, column) = match &broken {

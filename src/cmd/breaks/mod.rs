@@ -22,7 +22,7 @@ use crate::failure::Failure;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Say all that is wrong with rules, each fault with its place
+    /// Say all that is wrong with rules or a schedule, each fault with its place
     ///
     /// Prints a line for each fault: file, line, column, JSON pointer, what is wrong. Exit code 1 where there is one. What is
     /// no fault and yet odd, such as a break longer than max_ms, is a note; notes do not change the exit code.

@@ -20,6 +20,8 @@ enum Kind {
     Log,
     /// The media of an ad or of a slate
     Creative,
+    /// What a channel without an encoder shows
+    Schedule,
 }
 
 pub(super) fn run(args: &Args) {
@@ -30,6 +32,7 @@ pub(super) fn run(args: &Args) {
             Kind::Decision => include_str!("../../../docs/schema/decision-1.json"),
             Kind::Log => include_str!("../../../docs/schema/break-log-1.json"),
             Kind::Creative => include_str!("../../../docs/schema/creative-1.json"),
+            Kind::Schedule => include_str!("../../../docs/schema/schedule-1.json"),
         }
     );
 }

@@ -5,12 +5,15 @@ use std::{path::PathBuf, process::ExitCode};
 use selvedge_breaks::{Micros, Rules, UnixMicros, rules::Rest};
 use serde_json::json;
 
-use super::{document::Document, words};
+use super::{
+    document::{Document, Placed},
+    words,
+};
 use crate::failure::Failure;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Rules; `-` reads them from standard input
+    /// Rules, or a schedule; `-` reads it from standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
@@ -23,16 +26,14 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let mut all_good = true;
     for path in &args.files {
         let document = Document::read(path)?;
-        let (rules, faults) = match document.rules() {
-            Ok(rules) => (Some(rules), Vec::new()),
-            Err(faults) => (None, faults),
-        };
+        let Read {
+            channel,
+            said,
+            notes,
+            faults,
+        } = read(&document, words::now());
         all_good &= faults.is_empty();
-        let notes = rules
-            .as_ref()
-            .map_or_else(Vec::new, |rules| notes(rules, words::now()));
         if args.json {
-            let channel = rules.as_ref().map(|rules| &rules.channel);
             let said = json!({
                 "file": path.display().to_string(),
                 "valid": faults.is_empty(),
@@ -43,20 +44,12 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
             println!("{said}");
             continue;
         }
-        match rules {
-            Some(rules) => {
-                let scheduled = words::count(rules.schedule.len(), "scheduled break", "scheduled breaks");
-                println!(
-                    "{}: good: rules of {}, with {scheduled}",
-                    path.display(),
-                    rules.channel
-                );
-            }
-            None => {
-                print!("{}", document.told(&faults));
-                let count = words::count(faults.len(), "fault", "faults");
-                println!("{}: {count}", path.display());
-            }
+        if faults.is_empty() {
+            println!("{}: good: {said}", path.display());
+        } else {
+            print!("{}", document.told(&faults));
+            let count = words::count(faults.len(), "fault", "faults");
+            println!("{}: {count}", path.display());
         }
         for note in notes {
             println!("{}: note: {note}", path.display());
@@ -67,6 +60,47 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// What there is to say of a document.
+#[derive(Debug, Default)]
+struct Read {
+    channel: Option<String>,
+    /// What it is, where it is good.
+    said: String,
+    notes: Vec<String>,
+    faults: Vec<Placed>,
+}
+
+fn read(document: &Document, now: UnixMicros) -> Read {
+    let faulty = |faults| Read {
+        faults,
+        ..Read::default()
+    };
+    match document.schedule() {
+        Some(Err(faults)) => faulty(faults),
+        Some(Ok(schedule)) => {
+            let runs = words::count(schedule.runs.len(), "run", "runs");
+            let assets = words::count(schedule.assets.len(), "asset", "assets");
+            Read {
+                said: format!("schedule of {}, with {runs} of {assets}", schedule.channel),
+                channel: Some(schedule.channel.to_string()),
+                ..Read::default()
+            }
+        }
+        None => match document.rules() {
+            Err(faults) => faulty(faults),
+            Ok(rules) => {
+                let scheduled = words::count(rules.schedule.len(), "scheduled break", "scheduled breaks");
+                Read {
+                    said: format!("rules of {}, with {scheduled}", rules.channel),
+                    notes: notes(&rules, now),
+                    channel: Some(rules.channel),
+                    ..Read::default()
+                }
+            }
+        },
+    }
 }
 
 /// What is no fault, and may yet not be meant.

@@ -1,10 +1,15 @@
 // The parts of the system, each started the way its operator would start it.
-import { cpSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { cpSync, mkdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import * as paths from './paths.mjs';
 import { temporaryFolder } from './keys.mjs';
 import { answers, freePort, until } from './processes.mjs';
+
+/** The namespace with operators' documents, as wrangler.toml shows how to bind it. */
+const DOCUMENTS = '\n[[kv_namespaces]]\nbinding = "DOCUMENTS"\nid = "documents"\n';
 
 /** A small ladder: three browsers' worth of decoding and an encoder share two cores. */
 export const SMALL_LADDER = '320x180@300k,192x108@120k';
@@ -65,18 +70,25 @@ export const EDGES = ['native', 'workerd', 'viceroy'];
  * @param {string} origin URL
  * @param {import('./keys.mjs').Keys} keys
  * @param {object} [site] fields of the site document
+ * @param {Record<string, object>} [documents] what operators have put where the edge reads it, by key
  * @returns {Promise<Edge>}
  */
-export function startEdge(kind, stage, origin, keys, site = {}) {
+export function startEdge(kind, stage, origin, keys, site = {}, documents = {}) {
   const start = { native: startNative, workerd: startWorkerd, viceroy: startViceroy }[kind];
-  return start(stage, origin, keys, { cors_origins: ['*'], server_timing: true, ...site });
+  return start(stage, origin, keys, { cors_origins: ['*'], server_timing: true, ...site }, documents);
 }
 
-async function startNative(stage, origin, keys, site) {
+async function startNative(stage, origin, keys, site, documents) {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  const config = join(temporaryFolder(stage), 'selvedge.toml');
-  writeFileSync(config, `edge = ${toml({ origin, keys: keys.path, site })}\n`);
+  const folder = temporaryFolder(stage);
+  const config = join(folder, 'selvedge.toml');
+  writeFileSync(config, `edge = ${toml({ origin, keys: keys.path, documents: folder, site })}\n`);
+  for (const [key, document] of Object.entries(documents)) {
+    const file = join(folder, `${key}.json`);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, JSON.stringify(document));
+  }
   const part = await stage.start({
     name: 'edge-native',
     command: paths.selvedge(),
@@ -91,14 +103,14 @@ async function startNative(stage, origin, keys, site) {
  * The worker as it was built, in workerd, under `wrangler dev`. The configuration is the one that
  * is deployed, less the step that would build it again.
  */
-async function startWorkerd(stage, origin, keys, site) {
+async function startWorkerd(stage, origin, keys, site, documents) {
   const [port, inspector] = [await freePort(), await freePort()];
   const url = `http://127.0.0.1:${port}`;
   const folder = temporaryFolder(stage);
   cpSync(paths.cloudflareBuild(), join(folder, 'edge/cloudflare/build'), { recursive: true });
   const config = join(folder, 'wrangler.toml');
   const deployed = readFileSync(join(paths.ROOT, 'wrangler.toml'), 'utf8');
-  writeFileSync(config, withoutTable(deployed, 'build'));
+  writeFileSync(config, withoutTable(deployed, 'build') + DOCUMENTS);
   const writeVariables = () => {
     const variables = { ORIGIN: origin, CAT_KEYS: keys.json, SITE: JSON.stringify(site) };
     writeFileSync(
@@ -110,6 +122,18 @@ async function startWorkerd(stage, origin, keys, site) {
     );
   };
   writeVariables();
+  const env = {
+    CI: '1',
+    NO_COLOR: '1',
+    WRANGLER_SEND_METRICS: 'false',
+    // Without this, wrangler asks Cloudflare for the request metadata of this machine.
+    CLOUDFLARE_CF_FETCH_ENABLED: 'false',
+  };
+  for (const [key, document] of Object.entries(documents)) {
+    const put = ['kv', 'key', 'put', '--local', '--binding', 'DOCUMENTS', key, JSON.stringify(document)];
+    const options = { cwd: folder, env: { ...process.env, ...env } };
+    await promisify(execFile)(paths.modernNode(), [paths.wrangler(), ...put], options);
+  }
   const part = await stage.start({
     name: 'edge-workerd',
     command: paths.modernNode(),
@@ -118,13 +142,7 @@ async function startWorkerd(stage, origin, keys, site) {
       ...['--inspector-port', String(inspector), '--show-interactive-dev-session=false'],
     ],
     cwd: folder,
-    env: {
-      CI: '1',
-      NO_COLOR: '1',
-      WRANGLER_SEND_METRICS: 'false',
-      // Without this, wrangler asks Cloudflare for the request metadata of this machine.
-      CLOUDFLARE_CF_FETCH_ENABLED: 'false',
-    },
+    env,
     ready: () => answers(`${url}/healthz`),
   });
   return {
@@ -144,7 +162,7 @@ async function startWorkerd(stage, origin, keys, site) {
  * for some seconds then; on Fastly a new secret reaches a service that runs on. So with changed keys a second one is
  * started, and takes the first one's place behind the same port: viewers lose their connections and nothing else.
  */
-async function startViceroy(stage, origin, keys, site) {
+async function startViceroy(stage, origin, keys, site, documents) {
   const port = await freePort();
   const folder = temporaryFolder(stage);
   let started = 0;
@@ -158,6 +176,8 @@ async function startViceroy(stage, origin, keys, site) {
       /(\[local_server\.config_stores\.selvedge\.contents\]\s+SITE = ).*/,
       JSON.stringify(site),
     );
+    const stored = Object.entries(documents).map(([key, document]) => ({ key, data: JSON.stringify(document) }));
+    config = config.replace(/(\[local_server\.kv_stores\]\s+selvedge = ).*/, (_all, name) => name + toml(stored));
     const file = join(folder, `fastly-${started}.toml`);
     writeFileSync(file, config, { mode: 0o600 });
     return stage.start({

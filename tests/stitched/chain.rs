@@ -1,11 +1,6 @@
-//! Breaks from an origin's own playlists and MPDs through the native edge to a viewer.
+//! An origin on a socket, the native edge before it, and what a viewer is shown.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops here")]
-
-#[path = "../origin/tests/support/mod.rs"]
-mod support;
-
-use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use axum::Router;
 use axum::body::Body;
@@ -14,24 +9,26 @@ use http_body_util::BodyExt as _;
 use selvedge_edge::{BreakRules, Edge, OriginUrl, Site};
 use selvedge_edge_native::{Native, Pop, Trust};
 use selvedge_origin::config::AdminToken;
-use selvedge_origin::time::UnixMillis;
 use selvedge_token::{Jwk, JwkSet, Minter, SigningKey};
 use serde_json::{Value, json};
-use support::*;
+use tempfile::TempDir;
 use tower::ServiceExt as _;
+
+use crate::support::*;
 
 const TOKEN: &str = "only-for-ad-operations";
 
 /// An origin on a socket, an edge before it, and the token of a viewer.
-struct Chain {
-    world: World,
+pub(crate) struct Chain {
+    pub(crate) world: World,
     edge: Router,
-    token: String,
+    pub(crate) token: String,
+    documents: TempDir,
 }
 
 impl Chain {
     /// With three slots of 1.92 s on air, and creatives of so many segments.
-    async fn new(creatives: &[(&str, u32)], rules: Value) -> Self {
+    pub(crate) async fn new(creatives: &[(&str, u32)], rules: Value) -> Self {
         let world = World::on_air(FIRST..FIRST + 3, |config| {
             config.part_target_ms = 320;
             config.window_s = 20;
@@ -47,12 +44,20 @@ impl Chain {
         let keys = serde_json::to_string(&JwkSet { keys: vec![key] }).unwrap();
         let site = Site {
             breaks: Some(BreakRules::default()),
+            fast: true,
             ..Site::default()
         };
         let edge = Edge::with_site(&keys, site).unwrap();
+        let documents = tempfile::tempdir().unwrap();
         let native = Native::new(OriginUrl::parse(&format!("http://{address}/")).unwrap()).unwrap();
+        let native = native.with_documents(documents.path().to_owned());
         let edge = Pop::new(edge, native, http::uri::Scheme::HTTP, Trust::default()).router();
-        let chain = Self { world, edge, token };
+        let chain = Self {
+            world,
+            edge,
+            token,
+            documents,
+        };
         for (name, segments) in creatives {
             chain.creative(name, *segments).await;
         }
@@ -62,7 +67,7 @@ impl Chain {
         chain
     }
 
-    async fn desk(&self, method: &str, path: &str, body: impl Into<Body>) {
+    pub(crate) async fn desk(&self, method: &str, path: &str, body: impl Into<Body>) {
         let request = Request::builder()
             .method(method)
             .uri(path)
@@ -79,7 +84,7 @@ impl Chain {
     }
 
     /// A creative of `segments` segments of 1.92 s, each of six parts of 0.32 s.
-    async fn creative(&self, name: &str, segments: u32) {
+    pub(crate) async fn creative(&self, name: &str, segments: u32) {
         let parts = json!([
             [320_000, 2],
             [320_000, 2],
@@ -119,7 +124,7 @@ impl Chain {
     }
 
     /// What the viewer gets at a path of the edge.
-    async fn watch(&self, path: &str) -> (StatusCode, String) {
+    pub(crate) async fn watch(&self, path: &str) -> (StatusCode, String) {
         let request = Request::get(path).header(header::HOST, "edge.example");
         let response = self
             .edge
@@ -132,7 +137,14 @@ impl Chain {
         (status, String::from_utf8_lossy(&body).into_owned())
     }
 
-    async fn playlist(&self, track: &str) -> Playlist {
+    /// The file of a document that operators put where the edge reads it.
+    pub(crate) fn document(&self, key: &str) -> PathBuf {
+        let file = self.documents.path().join(format!("{key}.json"));
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        file
+    }
+
+    pub(crate) async fn playlist(&self, track: &str) -> Playlist {
         let path = format!("/t/{}/live/demo/{track}/index.m3u8", self.token);
         let (status, text) = self.watch(&path).await;
         assert_eq!(status, StatusCode::OK, "{text}");
@@ -142,31 +154,31 @@ impl Chain {
 
 /// A playlist as a player sees it, read line by line.
 #[derive(Debug, Default)]
-struct Playlist {
-    text: String,
-    first: u64,
-    segments: Vec<Segment>,
+pub(crate) struct Playlist {
+    pub(crate) text: String,
+    pub(crate) first: u64,
+    pub(crate) segments: Vec<Segment>,
     /// Parts of the segment that comes in, and what is hinted.
-    open: Vec<String>,
+    pub(crate) open: Vec<String>,
 }
 
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-struct Segment {
-    url: String,
-    map: String,
-    duration: String,
-    discontinuity: u64,
-    is_gap: bool,
+pub(crate) struct Segment {
+    pub(crate) url: String,
+    pub(crate) map: String,
+    pub(crate) duration: String,
+    pub(crate) discontinuity: u64,
+    pub(crate) is_gap: bool,
 }
 
 impl Segment {
-    fn is_ad(&self) -> bool {
+    pub(crate) fn is_ad(&self) -> bool {
         self.url.contains("/creatives/")
     }
 }
 
 impl Playlist {
-    fn read(path: &str, text: &str) -> Self {
+    pub(crate) fn read(path: &str, text: &str) -> Self {
         let url = |uri: &str| match uri.strip_prefix('/') {
             Some(_) => uri.to_owned(),
             None => resolve(path, uri),
@@ -207,7 +219,7 @@ impl Playlist {
 }
 
 /// A relative reference, below the folder of a path.
-fn resolve(path: &str, uri: &str) -> String {
+pub(crate) fn resolve(path: &str, uri: &str) -> String {
     let mut names: Vec<&str> = path.split('/').collect();
     names.pop();
     for name in uri.split('/') {
@@ -220,113 +232,3 @@ fn resolve(path: &str, uri: &str) -> String {
     names.join("/")
 }
 
-/// What a player has seen of a playlist: what never changes, and what never goes back.
-#[derive(Debug, Default)]
-struct Seen {
-    segments: BTreeMap<u64, Segment>,
-    first: u64,
-}
-
-impl Seen {
-    fn take(&mut self, playlist: &Playlist) {
-        assert!(playlist.first >= self.first, "{playlist:?}");
-        self.first = playlist.first;
-        for (number, segment) in (playlist.first..).zip(&playlist.segments) {
-            let known = self.segments.entry(number).or_insert_with(|| segment.clone());
-            assert_eq!(known, segment, "segment {number}: {}", playlist.text);
-        }
-        let last = playlist.first + playlist.segments.len() as u64 - 1;
-        assert_eq!(
-            self.segments.keys().next_back(),
-            Some(&last),
-            "the end goes back: {}",
-            playlist.text
-        );
-    }
-}
-
-/// Two breaks that meet, each of an ad of three segments, in a window that moves over them.
-#[tokio::test]
-async fn a_viewer_is_shown_what_the_origin_has_on_air() {
-    let at = |slot: u64| UnixMillis((slot * 1_920) as i64).to_string();
-    let chain = Chain::new(
-        &[("acme", 3), ("slate", 1)],
-        json!({
-            "version": 1, "channel": "demo",
-            "fill": {
-                "pod": [{ "creative": "acme", "duration_ms": 5760 }],
-                "slate": { "creative": "slate", "duration_ms": 1920 },
-                "rest": "slate",
-            },
-            "schedule": [
-                { "name": "one", "at": at(FIRST + 5), "duration_ms": 5760 },
-                { "name": "two", "at": at(FIRST + 8), "duration_ms": 7680 },
-            ],
-        }),
-    )
-    .await;
-    let mut seen = [Seen::default(), Seen::default()];
-    let mut parts = 0;
-    for slot in FIRST + 3..FIRST + 28 {
-        let world = &chain.world;
-        world.clock.set(UnixMillis(((slot + 1) * 1_920) as i64));
-        let audio = audio_chunks(slot).concat();
-        // Pictures come chunk by chunk, and sound behind them.
-        let push = world.push_video(slot);
-        for (index, chunk) in video_chunks(slot).into_iter().enumerate() {
-            push.send(chunk).await;
-            push.taken().await;
-            let playlist = chain.playlist("video").await;
-            seen[0].take(&playlist);
-            if (FIRST + 5..FIRST + 11).contains(&slot) && index < 5 {
-                let of_ad = playlist
-                    .open
-                    .iter()
-                    .filter(|url| url.contains("/creatives/acme/v/"));
-                // So many parts are out, and the next one is hinted.
-                assert_eq!(of_ad.count(), index + 2, "{slot} {index}: {}", playlist.text);
-                parts += 1;
-            }
-        }
-        push.end().await;
-        world
-            .must_put(&format!("/ingest/demo/audio/{slot}.m4s"), audio)
-            .await;
-        for (seen, track) in seen.iter_mut().zip(["video", "audio"]) {
-            seen.take(&chain.playlist(track).await);
-        }
-    }
-    assert_eq!(parts, 30);
-    for (seen, kind) in seen.iter().zip(["v", "a"]) {
-        let of = |slot: u64| &seen.segments[&slot];
-        let ads: Vec<_> = seen.segments.iter().filter(|(_, one)| one.is_ad()).collect();
-        let slots: Vec<u64> = ads.iter().map(|(number, _)| **number - FIRST).collect();
-        assert_eq!(slots, [5, 6, 7, 8, 9, 10, 11]);
-        let files: Vec<&str> = ads
-            .iter()
-            .map(|(_, one)| one.url.rsplit_once("/creatives/").unwrap().1)
-            .collect();
-        let file = |name: &str, index: u32| format!("{name}/{kind}/{index}.m4s");
-        let acme = || (0..3).map(|index| file("acme", index));
-        let expected: Vec<String> = acme().chain(acme()).chain([file("slate", 0)]).collect();
-        assert_eq!(files, expected);
-        // An ad, an ad, slate, the programme: breaks that meet have one discontinuity between them.
-        let numbers = [4, 5, 7, 8, 10, 11, 12, 25].map(|slot| of(FIRST + slot).discontinuity);
-        assert_eq!(numbers, [0, 1, 1, 2, 2, 3, 4, 4]);
-        for (_, ad) in ads {
-            assert!(
-                ad.url.starts_with(&format!("/t/{}/creatives/", chain.token)),
-                "{}",
-                ad.url
-            );
-            assert_eq!(
-                chain.watch(&ad.url).await,
-                (StatusCode::OK, "twelve bytes".to_owned())
-            );
-            assert_eq!(chain.watch(&ad.map).await, (StatusCode::OK, "init".to_owned()));
-        }
-        let after = of(FIRST + 25);
-        assert_eq!(chain.watch(&after.url).await.0, StatusCode::OK);
-        assert!(seen.segments.values().all(|one| !one.is_gap));
-    }
-}
