@@ -60,6 +60,14 @@ impl Rules {
         breaks
     }
 
+    /// The break of an asset that has this id, and what fills it.
+    pub fn insertion_of<'r>(&'r self, asset: &Asset, id: &BreakId) -> Option<(Airing, &'r [Item])> {
+        self.positions.iter().find_map(|position| {
+            let airing = self.insertion(position, asset);
+            (airing.id == *id).then(|| (airing, self.pod_at(position)))
+        })
+    }
+
     /// What fills a position.
     pub fn pod_at<'r>(&'r self, position: &'r Position) -> &'r [Item] {
         if position.pod.is_empty() {

@@ -13,8 +13,10 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use selvedge_breaks::{
-    Anchor, BreakId, Cue, Log, Micros, Name, Openers, Policy, Return, Rules, Slice, UnixMicros,
+    Airing, Anchor, Asset, BreakId, Cue, Log, Micros, Name, Openers, Policy, Return, Rules, Slice, Structure,
+    UnixMicros,
     log::{Break, Listed, State},
+    rules::Item,
 };
 
 use super::channel::Channel;
@@ -36,6 +38,8 @@ pub(super) struct Breaks {
     told: u64,
     /// Splices that were heard, by their hashes, the newest last: they come with every track and every repetition.
     heard: VecDeque<u64>,
+    /// Whether the channel has been over for so long that it is an asset.
+    is_asset: bool,
 }
 
 /// The breaks of a channel at one moment, as its documents need them.
@@ -47,6 +51,8 @@ pub struct BreaksView {
     pub told: u64,
     /// Up to when media is published.
     pub edge: UnixMicros,
+    /// The breaks at the rules' positions, of a channel that has become an asset.
+    pub inserted: Vec<Airing>,
 }
 
 /// Splices of a segment that have not been heard.
@@ -85,7 +91,9 @@ impl BreaksView {
             first: Some(first.sequence().0),
             until: self.edge.plus(AHEAD),
         };
-        self.log.slice(&group, &listed).to_string()
+        let mut slice = self.log.slice(&group, &listed);
+        self.insert(&mut slice);
+        slice.to_string()
     }
 
     /// What an MPD says of breaks whose first media is from then, in nanoseconds since 1970: of the last break before it
@@ -104,7 +112,14 @@ impl BreaksView {
         let earlier = self.log.aired().take_while(|one| Some(&one.id) != first.as_ref());
         let ended = earlier.filter(|one| one.state == State::Ended).last();
         slice.breaks.splice(..0, ended.map(|one| one.airing(&group)));
+        self.insert(&mut slice);
         slice
+    }
+
+    /// Puts the breaks of the asset among those that were on air, in the order of time.
+    fn insert(&self, slice: &mut Slice) {
+        slice.breaks.extend_from_slice(&self.inserted);
+        slice.breaks.sort_by_key(|airing| airing.out);
     }
 }
 
@@ -144,6 +159,37 @@ impl Channel {
     /// How long segments are; `None` while the channel starts.
     pub fn cadence(&self) -> Option<Micros> {
         self.grid.map(|grid| Micros(grid.nominal / 1_000))
+    }
+
+    /// Takes note of whether the channel has become an asset, which the rules' positions are for; whether that changes
+    /// what documents say. Who watched it live has come to its end by then: breaks that are inserted move the numbers of
+    /// all that follows them.
+    pub(super) fn settle_asset(&mut self, now: UnixMillis) -> bool {
+        let settled = |ended: UnixMillis| now.0.saturating_sub(ended.0) >= SETTLED_MS;
+        let is_asset = self.ended.is_some_and(settled);
+        let is_changed = is_asset != self.breaks.is_asset;
+        self.breaks.is_asset = is_asset;
+        self.breaks.told += u64::from(is_changed);
+        is_changed
+    }
+
+    /// The channel as an asset; `None` while it is live, or has only just ended.
+    fn asset(&self) -> Option<Asset> {
+        self.ended.filter(|_| self.breaks.is_asset)?;
+        let listed = self.tracks.values().filter(|track| track.is_listed());
+        let leads = |track: &&Track| track.init().map_or(Kind::Event, |init| init.kind);
+        let leading = listed.filter(|track| !track.entries.is_empty()).min_by_key(leads)?;
+        Some(Asset {
+            begin: micros(leading.entries.front()?.wall()),
+            end: micros(leading.entries.back()?.end()),
+            cadence: self.cadence()?,
+        })
+    }
+
+    /// The slots of the break at a position of the rules, and what fills them; `None` where there is no such break.
+    pub fn insertion(&self, id: &BreakId) -> Option<(Structure, Vec<Item>)> {
+        let (airing, pod) = self.breaks.rules.as_ref()?.insertion_of(&self.asset()?, id)?;
+        Some((airing.structure, pod.to_vec()))
     }
 
     /// The moment nearest to `at`, and not before `from`, at which a segment begins, as far as can be told.
@@ -335,10 +381,12 @@ impl Channel {
 
     pub(super) fn breaks_view(&self) -> Option<BreaksView> {
         let log = Arc::clone(self.breaks.log.as_ref()?);
+        let ruled = self.breaks.rules.as_ref().zip(self.asset());
         Some(BreaksView {
             edge: self.edge().unwrap_or_else(|| log.edge()),
             told: self.breaks.told,
             log,
+            inserted: ruled.map_or_else(Vec::new, |(rules, asset)| rules.insertions(&asset)),
         })
     }
 
@@ -492,6 +540,8 @@ const fn nanos(moment: UnixMicros) -> i64 {
     moment.0.saturating_mul(1_000)
 }
 
+/// A channel that has been over for so long is an asset: players that were live have seen that it is over.
+const SETTLED_MS: i64 = 60_000;
 /// Where no numbers are told, no group is better than another.
 const ANY_GROUP: &str = "any";
 /// How long before its begin documents tell of a break: time enough for edges to ask what fills it.

@@ -397,6 +397,7 @@ impl Channel {
         }
         let mut is_changed = self.expire_stale(now);
         is_changed |= self.expire_events(now);
+        is_changed |= self.settle_asset(now);
         self.prune_epochs();
         // The sender said goodbye on some tracks, and the others died before they could.
         let silence = now.0.saturating_sub(self.updated.0);

@@ -7,6 +7,7 @@ use http::HeaderMap;
 use selvedge_breaks::{
     BreakId, Micros,
     log::{Break, State as Stands},
+    rules::Fill,
 };
 
 use super::super::answer::{Freshness, object};
@@ -75,13 +76,19 @@ impl Origin {
 
     /// Decides what fills a break for a cohort, with what is there now.
     fn decide(&self, cell: &Cell, id: &BreakId, cohort: &str) -> Option<Bytes> {
-        let (structure, rules) = {
+        let (structure, fill) = {
             let channel = cell.lock();
-            let one = channel.break_log()?.breaks().iter().find(|one| one.id == *id)?;
-            let structure = one.state.is_aired().then(|| one.structure.clone())?;
-            (structure, channel.rules().cloned())
+            let fill = channel.rules().map(|rules| rules.fill.clone());
+            let fill = fill.unwrap_or_default();
+            let logged = channel.break_log()?.breaks().iter().find(|one| one.id == *id);
+            match logged {
+                Some(one) => (one.state.is_aired().then(|| one.structure.clone())?, fill),
+                None => {
+                    let (structure, pod) = channel.insertion(id)?;
+                    (structure, Fill { pod, ..fill })
+                }
+            }
         };
-        let fill = rules.map(|rules| rules.fill.clone()).unwrap_or_default();
         let stock = Stock {
             fill: &fill,
             creatives: &self.0.desk.creatives(),
