@@ -212,7 +212,10 @@ fn every_fault_is_told_with_its_line_and_its_pointer() {
   "assets": { "film": { "segments": 2, "segment_us": 1920000, "last_us": 1920000 } },
   "runs": [{ "from": "2026-12-01T00:00:00Z", "items": [{ "asset": "FILM" }] }] }"#;
     for (asset, expected) in [
-        ("film", "fast.json: good: schedule of classics, with 1 run of 1 asset\n"),
+        (
+            "film",
+            "fast.json: good: schedule of classics, with 1 run of 1 asset\n",
+        ),
         (
             "other",
             "fast.json:3:58: /runs/0/items/0/asset: is other, which is none of the assets\nfast.json: 1 fault\n",
@@ -220,7 +223,10 @@ fn every_fault_is_told_with_its_line_and_its_pointer() {
     ] {
         fs::write(folder.path().join("fast.json"), schedule.replace("FILM", asset)).unwrap();
         let output = breaks(folder.path(), &[], &["validate", "fast.json"]);
-        assert_eq!((out(&output).as_str(), output.status.success()), (expected, asset == "film"));
+        assert_eq!(
+            (out(&output).as_str(), output.status.success()),
+            (expected, asset == "film")
+        );
     }
     fs::write(folder.path().join("cut.json"), "{\n  \"version\": 1,\n").unwrap();
     let output = breaks(folder.path(), &[], &["validate", "cut.json"]);

@@ -3,17 +3,22 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops here")]
 
+mod dash_player;
 mod player;
 
 use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
 
+use dash_player::Mpd;
 use player::{Player, Playlist};
 use proptest::prelude::*;
 use selvedge_breaks::{
     After, Airing, Anchor, BreakId, Decision, Key, Micros, Mode, Return, Slice, Slot, Structure, UnixMicros,
     decision::{Ad, Media, Segment},
 };
-use selvedge_edge::hls::{Cues, Stitching, stitch};
+use selvedge_edge::{
+    dash,
+    hls::{Cues, Stitching, stitch},
+};
 
 /// 2026-01-01T20:00:00Z.
 const BEGIN: UnixMicros = UnixMicros(1_767_297_600_000_000);
@@ -145,6 +150,60 @@ impl Asset {
             .unwrap();
         }
         text
+    }
+
+    /// The whole asset as an MPD, with a Period from each discontinuity on.
+    fn mpd(&self) -> String {
+        let count = self.lengths.len();
+        let since = |index, rendition| self.start(index, rendition).since(BEGIN);
+        let mut text = format!(
+            "<MPD type=\"static\" availabilityStartTime=\"2026-01-01T20:00:00Z\" maxSegmentDuration=\"PT6S\" \
+             mediaPresentationDuration=\"PT{}S\">\n",
+            since(count, "v")
+        );
+        let mut first = 0;
+        while first < count {
+            let end = (first + 1..count).find(|index| self.breaks_off[*index]);
+            let end = end.unwrap_or(count);
+            let start = since(first, "v");
+            writeln!(text, "<Period id=\"p{first}\" start=\"PT{start}S\">").unwrap();
+            for (id, kind, rendition) in [(1, "video", "v"), (2, "audio", "a")] {
+                write!(
+                    text,
+                    "<AdaptationSet id=\"{id}\" contentType=\"{kind}\"><SegmentTemplate timescale=\"1000000\" \
+                     presentationTimeOffset=\"{}\" startNumber=\"{first}\" initialization=\"{rendition}-{}.mp4\" \
+                     media=\"{rendition}$Number$.m4s\"><SegmentTimeline>",
+                    start.0,
+                    self.discontinuity(first)
+                )
+                .unwrap();
+                for index in first..end {
+                    let (begin, end) = (since(index, rendition), since(index + 1, rendition));
+                    write!(text, "<S t=\"{}\" d=\"{}\"/>", begin.0, end.less(begin).0).unwrap();
+                }
+                writeln!(
+                    text,
+                    "</SegmentTimeline></SegmentTemplate><Representation id=\"{rendition}\"/></AdaptationSet>"
+                )
+                .unwrap();
+            }
+            text.push_str("</Period>\n");
+            first = end;
+        }
+        text + "</MPD>\n"
+    }
+
+    /// The MPD with its breaks, which are found by time.
+    fn stitched_mpd(&self) -> String {
+        let mut slice = self.slice(0);
+        slice.breaks.iter_mut().for_each(|airing| airing.anchor = None);
+        let decisions = decisions(&slice, &["v", "a"]);
+        let stitching = dash::Stitching {
+            slice: &slice,
+            decisions: &decisions,
+            path: None,
+        };
+        dash::stitch(&self.mpd(), &stitching).into_owned()
     }
 
     fn write_parts(&self, text: &mut String, rendition: &str, index: usize, count: usize) {
@@ -549,5 +608,34 @@ proptest! {
         let discontinuities = |list: &Playlist| list.segments.iter().map(|segment| segment.discontinuity).collect::<Vec<_>>();
         prop_assert_eq!(discontinuities(&audio), discontinuities(&video));
         prop_assert_eq!(asset.stitched("v", whole, 0), text, "another edge");
+    }
+
+    #[test]
+    fn an_mpd_tells_the_same_timeline_as_its_playlists(mut asset in any_asset()) {
+        asset.in_one_file = false;
+        let whole = asset.lengths.len();
+        let text = asset.stitched_mpd();
+        let mpd = Mpd::read(&text, Micros::ZERO);
+        for rendition in ["v", "a"] {
+            let list = Playlist::read(&asset.stitched(rendition, whole, 0), None);
+            let shown = mpd.shown(rendition);
+            let urls: Vec<_> = shown.iter().map(|segment| &segment.url).collect();
+            let expected: Vec<_> = list.segments.iter().map(|segment| &segment.uri).collect();
+            prop_assert_eq!(urls, expected, "{}", text);
+            // Periods are cut where pictures are.
+            let slack = if rendition == "v" { 0 } else { 16_000 };
+            for (one, other) in shown.iter().zip(&list.segments) {
+                let off = BEGIN.plus(one.begin).since(other.date).0.abs();
+                prop_assert!(off <= slack, "{} {:?} {:?} of {}", off, one, other, text);
+            }
+            if rendition == "v" {
+                let last = shown.last().unwrap();
+                let (_, lasts) = text.split_once("mediaPresentationDuration=\"PT").unwrap();
+                let (lasts, _) = lasts.split_once("S\"").unwrap();
+                prop_assert_eq!(Micros::read_seconds(lasts), Some(last.end), "{}", text);
+            }
+        }
+        let ids: std::collections::BTreeSet<_> = mpd.periods.iter().map(|period| &period.id).collect();
+        prop_assert_eq!(ids.len(), mpd.periods.len(), "{}", text);
     }
 }

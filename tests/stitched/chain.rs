@@ -231,4 +231,3 @@ pub(crate) fn resolve(path: &str, uri: &str) -> String {
     }
     names.join("/")
 }
-

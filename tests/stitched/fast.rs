@@ -55,12 +55,19 @@ async fn a_channel_is_played_from_a_schedule_and_the_origins_assets_alone() {
         for segment in &clip.segments {
             let media = chain.watch(&segment.url).await;
             assert_eq!(media, (StatusCode::OK, "twelve bytes".to_owned()), "{segment:?}");
-            assert_eq!(chain.watch(&segment.map).await, (StatusCode::OK, "init".to_owned()));
+            assert_eq!(
+                chain.watch(&segment.map).await,
+                (StatusCode::OK, "init".to_owned())
+            );
         }
     }
 
     // What replaces the schedule cannot be used: the channel goes on.
-    for bad in ["{", "{}", &SCHEDULE.replace("\"ladder\": \"film\"", "\"ladder\": \"other\"")] {
+    for bad in [
+        "{",
+        "{}",
+        &SCHEDULE.replace("\"ladder\": \"film\"", "\"ladder\": \"other\""),
+    ] {
         std::fs::write(&document, bad).unwrap();
         let (status, text) = chain.watch(&live).await;
         assert_eq!(status, StatusCode::OK, "{bad}: {text}");

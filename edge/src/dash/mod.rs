@@ -6,6 +6,7 @@
 
 mod ads;
 mod alternative;
+mod boundary;
 mod edits;
 mod guided;
 mod names;

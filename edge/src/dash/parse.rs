@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use selvedge_breaks::Micros;
+use selvedge_breaks::{Micros, UnixMicros};
 
 use super::{
     runs,
@@ -36,13 +36,18 @@ impl<'d> Source<'d> {
             .next()?
             .filter(|tag| tag.name == "MPD" && tag.kind == Kind::Start);
         let root = root.ok_or(Unfit::Malformed)?;
+        let is_static = root.attribute("type").is_none_or(|kind| kind == "static");
+        let begin = match root.attribute("availabilityStartTime") {
+            // What is there as a whole may count from nowhere.
+            None if is_static => Some(UnixMicros(0)),
+            said => said.and_then(date_time),
+        };
         let mut source = Self {
             text,
             root,
-            begin: root
-                .attribute("availabilityStartTime")
-                .and_then(date_time)
-                .ok_or(Unfit::Undated)?,
+            begin: begin.ok_or(Unfit::Undated)?,
+            is_static,
+            lasts: root.attribute("mediaPresentationDuration").and_then(duration),
             published: root.attribute("publishTime").and_then(date_time),
             depth: root.attribute("timeShiftBufferDepth").and_then(duration),
             longest: root.attribute("maxSegmentDuration").and_then(duration),
@@ -97,9 +102,8 @@ impl<'d> Source<'d> {
                 }
             }
         }
-        if source.periods.is_empty() {
-            return Err(Unfit::NoPeriods);
-        }
+        let last = source.periods.last_mut().ok_or(Unfit::NoPeriods)?;
+        last.end = last.end.or(source.lasts.filter(|_| is_static));
         Ok(source)
     }
 

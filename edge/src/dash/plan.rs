@@ -21,7 +21,10 @@ pub(super) struct Piece<'s> {
     pub(super) period: usize,
     /// The break that it is the return from, where it does not begin with its source.
     pub(super) from: Option<&'s Hole<'s>>,
+    /// Where it begins in the source.
     pub(super) start: Micros,
+    /// By how much it begins later than there: what is inserted before it.
+    pub(super) later: Micros,
     /// Where a break cuts it off, and by how much a segment may lie off that.
     pub(super) until: Option<(Micros, Micros)>,
     /// Whether a break ends where it begins, also if by itself.
@@ -40,10 +43,17 @@ pub(super) struct Slot<'s> {
     pub(super) period: usize,
 }
 
+impl Piece<'_> {
+    /// Whether no break cuts into it.
+    pub(super) fn is_whole(&self) -> bool {
+        self.from.is_none() && self.until.is_none()
+    }
+}
+
 impl Item<'_> {
     fn start(&self) -> Micros {
         match self {
-            Self::Programme(piece) => piece.start,
+            Self::Programme(piece) => piece.start.plus(piece.later),
             Self::Slot(slot) => slot.start,
         }
     }
@@ -76,12 +86,13 @@ fn pieces<'s>(
         period: index,
         from: None,
         start: period.start,
+        later: Micros::ZERO,
         until: None,
         is_behind_break: false,
     };
     for hole in holes {
         let tolerance = hole.tolerance();
-        let out = source.moment(hole.airing.out);
+        let out = source.moment(hole.at);
         let back = hole.back.map(|back| source.moment(back));
         if period.end.is_some_and(|end| out >= end.less(tolerance)) {
             break;
@@ -90,6 +101,7 @@ fn pieces<'s>(
             && back <= piece.start.plus(tolerance)
         {
             piece.is_behind_break |= back >= piece.start.less(tolerance);
+            piece.later = piece.later.plus(hole.inserts());
             continue;
         }
         if out > piece.start.plus(tolerance) {
@@ -103,6 +115,7 @@ fn pieces<'s>(
             None => return,
             Some(back) => {
                 piece.start = back;
+                piece.later = piece.later.plus(hole.inserts());
                 piece.from = Some(hole);
                 piece.is_behind_break = true;
             }
@@ -133,8 +146,9 @@ fn is_in_window(item: &Item<'_>, source: &Source<'_>, reach: Reach) -> bool {
 
 /// The slots of a break of which something is listed: what is out, and has not left the window.
 fn slots<'s>(source: &Source<'_>, reach: Reach, hole: &'s Hole<'s>, items: &mut Vec<Item<'s>>) {
-    let out = source.moment(hole.airing.out);
+    let out = source.moment(hole.at);
     let is_listed = |place: &selvedge_breaks::Place| match reach {
+        _ if hole.airing.is_inserted() => true,
         Reach::Listed { begin, edge } => {
             hole.is_out(place, source.begin.plus(edge)) && out.plus(place.end) > begin.plus(hole.tolerance())
         }
@@ -162,7 +176,7 @@ fn slots<'s>(source: &Source<'_>, reach: Reach, hole: &'s Hole<'s>, items: &mut 
             items.push(Item::Slot(Slot {
                 hole,
                 slot: place.slot,
-                start: out.plus(place.start),
+                start: out.plus(hole.later).plus(place.start),
                 places: listed,
                 period,
             }));

@@ -13,6 +13,10 @@ pub(super) struct Source<'d> {
     pub(super) root: Tag<'d>,
     /// The moment that its timeline counts from.
     pub(super) begin: UnixMicros,
+    /// Whether all of it is there (`type="static"`).
+    pub(super) is_static: bool,
+    /// Where its timeline ends, where that is known (`mediaPresentationDuration`).
+    pub(super) lasts: Option<Micros>,
     pub(super) published: Option<UnixMicros>,
     pub(super) depth: Option<Micros>,
     /// The longest segment that it promises.
@@ -175,7 +179,7 @@ impl Period<'_> {
     }
 
     /// The templates by which Representations of sound and picture find their segments.
-    fn pacing(&self) -> impl Iterator<Item = &Template<'_>> {
+    pub(super) fn pacing(&self) -> impl Iterator<Item = &Template<'_>> {
         self.templates.iter().filter(|template| template.paces)
     }
 }

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, sync::Arc};
 
 use memchr::memmem;
-use selvedge_breaks::{Airing, Decision, Micros, Slice, slice};
+use selvedge_breaks::{Airing, Decision, Micros, Slice, UnixMicros, slice};
 
 use super::{
     plan::{Item, plan},
@@ -47,8 +47,9 @@ fn stitched(source: &Source<'_>, stitching: &Stitching<'_>) -> Option<String> {
         Reach::Listed { edge, .. } => Some(source.begin.plus(edge)),
         Reach::Clock { .. } => None,
     };
-    let mut holes = holes(stitching.slice, edge);
-    holes.retain(|hole| is_possible(source, stitching, reach, hole));
+    let boundary = |airing: &Airing| boundary(source, stitching, airing);
+    let mut holes = holes(stitching.slice, edge, boundary);
+    holes.retain(|hole| hole.airing.is_inserted() || is_possible(source, stitching, reach, hole));
     if holes.is_empty() {
         return None;
     }
@@ -56,6 +57,8 @@ fn stitched(source: &Source<'_>, stitching: &Stitching<'_>) -> Option<String> {
     let slots = items.iter().filter(|item| matches!(item, Item::Slot(_))).count();
     let mut writer = Writer::new(source, stitching, slots);
     writer.look_again = coming.and_then(|_| source.step());
+    let inserted = holes.iter().map(Hole::inserts);
+    writer.longer = inserted.fold(Micros::ZERO, Micros::plus);
     writer.write(&items)
 }
 
@@ -81,6 +84,20 @@ fn without_log(source: &Source<'_>, stitching: &Stitching<'_>) -> String {
     let mut writer = Writer::new(source, stitching, 0);
     writer.around(0..source.text.len());
     writer.out
+}
+
+/// Where in the source a break is inserted, which nothing else would be shown in the place of: into a source that is there
+/// as a whole, where something fills it, and where what it comes to stand in can be split.
+fn boundary(source: &Source<'_>, stitching: &Stitching<'_>, airing: &Airing) -> Option<UnixMicros> {
+    let decision = decision_for(stitching.decisions, airing)?;
+    let mut ads = decision.ads.iter().chain(&decision.slate);
+    if !source.is_static || ads.all(|ad| ad.renditions.is_empty()) {
+        return None;
+    }
+    let boundary = source.boundary(source.moment(airing.out))?;
+    let before = source.periods.partition_point(|period| period.start <= boundary);
+    let period = source.periods.get(before.saturating_sub(1))?;
+    period.is_splittable.then(|| source.begin.plus(boundary))
 }
 
 /// Whether a break can be put in: all the Periods that it touches can be split. Where players know by their clocks how

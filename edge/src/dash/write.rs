@@ -30,6 +30,10 @@ pub(super) struct Writer<'a> {
     pub(super) target: i64,
     /// How soon players are to look for what comes, where that is sooner than the source says.
     pub(super) look_again: Option<Micros>,
+    /// How much longer than its source it is.
+    pub(super) longer: Micros,
+    /// Whether there are other Periods than the source's, so that all have to say when they begin.
+    splits: bool,
 }
 
 impl<'a> Writer<'a> {
@@ -62,12 +66,16 @@ impl<'a> Writer<'a> {
                 .longest
                 .map_or(i64::MAX, |longest| longest.0.saturating_add(999_999) / 1_000_000),
             look_again: None,
+            longer: Micros::ZERO,
+            splits: false,
         }
     }
 
     /// The document; `None` where it would have no Period.
     pub(super) fn write(mut self, items: &[Item<'_>]) -> Option<String> {
         let first = self.source.periods.first()?;
+        let is_own = |item: &Item<'_>| matches!(item, Item::Programme(piece) if piece.is_whole());
+        self.splits = !items.iter().all(is_own);
         self.around(0..first.element.start);
         let mut is_empty = true;
         // The Period of the source before which all has been copied.
@@ -117,6 +125,12 @@ impl<'a> Writer<'a> {
                 Seconds(step).to_string(),
             );
         }
+        if let Some(lasts) = self.source.lasts.filter(|_| range.contains(&root.start))
+            && self.longer > Micros::ZERO
+        {
+            let lasts = Seconds(lasts.plus(self.longer)).to_string();
+            edits.set(self.source.text, root, "mediaPresentationDuration", lasts);
+        }
         edits.copy(self.source.text, range, &mut self.out);
     }
 
@@ -135,9 +149,11 @@ impl<'a> Writer<'a> {
         };
         let text = self.source.text;
         let mut edits = Edits::default();
-        let is_cut = piece.from.is_some() || piece.until.is_some();
-        if period.tag.attribute("start").is_none() || piece.from.is_some() {
-            edits.set(text, &period.tag, "start", Seconds(piece.start).to_string());
+        let is_cut = !piece.is_whole();
+        let is_moved = piece.from.is_some() || piece.later > Micros::ZERO;
+        if is_moved || (self.splits && period.tag.attribute("start").is_none()) {
+            let start = Seconds(piece.start.plus(piece.later));
+            edits.set(text, &period.tag, "start", start.to_string());
         }
         if let Some(hole) = piece.from {
             let id = self.id_behind(period, &hole.airing.id.to_string());

@@ -35,7 +35,11 @@ impl Schedules {
     ///
     /// # Errors
     /// What the viewer gets where there is no schedule: none is stored, or none that can be used was seen here.
-    pub(crate) fn take<B>(&mut self, wanted: &Wanted, answer: Option<Answer<B>>) -> Result<InForce, Answer<B>> {
+    pub(crate) fn take<B>(
+        &mut self,
+        wanted: &Wanted,
+        answer: Option<Answer<B>>,
+    ) -> Result<InForce, Answer<B>> {
         let channel = &wanted.channel;
         let known = self.0.iter().find(|known| known.schedule.channel == *channel);
         let (why, unusable) = match answer {

@@ -8,13 +8,23 @@ use super::resolve::held;
 #[derive(Clone, Debug)]
 pub(crate) struct Hole<'b> {
     pub(crate) airing: &'b Airing,
+    /// The moment of the source at which the programme is left.
+    pub(crate) at: UnixMicros,
     /// What it holds; of a break whose end is open, as far as the source has come and the place that comes next.
     pub(crate) places: Vec<Place>,
     /// When the programme goes on, where the source has come to it and all that is held is out.
     pub(crate) back: Option<UnixMicros>,
+    /// By how much it begins later than at that moment: what the breaks before it have inserted.
+    pub(crate) later: Micros,
 }
 
 impl Hole<'_> {
+    /// By how much it moves the programme behind it.
+    pub(crate) fn inserts(&self) -> Micros {
+        let last = self.places.last().filter(|_| self.airing.is_inserted());
+        last.map_or(Micros::ZERO, |last| last.end)
+    }
+
     /// By how much a boundary of the source may lie off the break's. Ticks are rounded to microseconds on the way here.
     pub(crate) fn tolerance(&self) -> Micros {
         tolerance(self.airing)
@@ -22,7 +32,7 @@ impl Hole<'_> {
 
     /// Whether the segment at a place shows, where the source has come to `edge`.
     pub(crate) fn is_out(&self, place: &Place, edge: UnixMicros) -> bool {
-        self.airing.out.plus(place.end) <= edge.plus(self.tolerance())
+        self.airing.is_inserted() || self.airing.out.plus(place.end) <= edge.plus(self.tolerance())
     }
 }
 
@@ -31,14 +41,24 @@ fn tolerance(airing: &Airing) -> Micros {
 }
 
 /// The breaks of a slice, where the source has come to `edge`; without one, players know by their clocks how far it
-/// has come, and all that is planned is told ahead.
+/// has come, and all that is planned is told ahead. `boundary` says where in the source a break is inserted; `None` where
+/// it cannot be.
 ///
 /// As everywhere, a break that begins before the one before it has ended is void, and so is one that nothing can be
-/// shown in. One that holds the programme up needs a timeline of its own.
-pub(crate) fn holes(slice: &Slice, edge: Option<UnixMicros>) -> Vec<Hole<'_>> {
+/// shown in.
+pub(crate) fn holes(
+    slice: &Slice,
+    edge: Option<UnixMicros>,
+    boundary: impl Fn(&Airing) -> Option<UnixMicros>,
+) -> Vec<Hole<'_>> {
     let mut holes: Vec<Hole<'_>> = Vec::with_capacity(slice.breaks.len());
-    let replaces = |airing: &&Airing| !airing.is_void() && !airing.is_inserted();
-    for airing in slice.breaks.iter().filter(replaces) {
+    let mut later = Micros::ZERO;
+    for airing in slice.breaks.iter().filter(|airing| !airing.is_void()) {
+        let at = match airing.is_inserted() {
+            true => boundary(airing),
+            false => Some(airing.out),
+        };
+        let Some(at) = at else { continue };
         let structure = &airing.structure;
         let places = match edge {
             Some(edge) => held(airing, edge),
@@ -55,7 +75,7 @@ pub(crate) fn holes(slice: &Slice, edge: Option<UnixMicros>) -> Vec<Hole<'_>> {
                 // Nothing behind it is in sight.
                 break;
             };
-            if airing.out < back.less(tolerance) {
+            if at < back.less(tolerance) {
                 continue;
             }
         }
@@ -64,11 +84,19 @@ pub(crate) fn holes(slice: &Slice, edge: Option<UnixMicros>) -> Vec<Hole<'_>> {
                 airing.out.plus(last.end) <= edge.plus(tolerance) && edge > back.plus(tolerance)
             })
         };
-        holes.push(Hole {
+        let back = match airing.is_inserted() {
+            true => Some(at),
+            false => airing.rejoin().filter(is_there),
+        };
+        let hole = Hole {
             airing,
-            back: airing.rejoin().filter(is_there),
+            at,
+            back,
             places,
-        });
+            later,
+        };
+        later = later.plus(hole.inserts());
+        holes.push(hole);
     }
     holes
 }
@@ -107,10 +135,10 @@ mod tests {
         };
         let second = |at: UnixMicros| at.since(OUT).0 / 1_000_000;
         let edge = edge.map(|edge| OUT.plus(Micros::from_seconds(edge)));
-        let holes = holes(&slice, edge);
+        let holes = holes(&slice, edge, |airing| Some(airing.out));
         holes
             .iter()
-            .map(|hole| (second(hole.airing.out), hole.places.len(), hole.back.map(second)))
+            .map(|hole| (second(hole.at), hole.places.len(), hole.back.map(second)))
             .collect()
     }
 
@@ -132,6 +160,27 @@ mod tests {
             found(vec![airing(0, Some(6)), airing(9, None)], None),
             [(0, 3, Some(6)), (9, 3, None)]
         );
+    }
+
+    #[test]
+    fn what_is_inserted_moves_what_follows() {
+        let insert = |at| Airing {
+            mode: Mode::Insert,
+            ..airing(at, None)
+        };
+        let breaks = vec![insert(0), insert(0), airing(2, Some(8)), insert(4), insert(8)];
+        assert_eq!(
+            found(breaks.clone(), Some(20)),
+            [(0, 3, Some(0)), (0, 3, Some(0)), (2, 3, Some(8)), (8, 3, Some(8))],
+            "none in another"
+        );
+        let slice = Slice {
+            breaks,
+            ..Slice::default()
+        };
+        let holes = holes(&slice, None, |airing| Some(airing.out));
+        let later: Vec<_> = holes.iter().map(|hole| hole.later.0 / 1_000_000).collect();
+        assert_eq!(later, [0, 6, 12, 12]);
     }
 
     #[test]

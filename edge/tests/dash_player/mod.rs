@@ -1,6 +1,7 @@
 //! A player as the standard describes one (ISO/IEC 23009-1 5.3, Annex A). It knows nothing of breaks or of who wrote an
 //! MPD: it reads the text, again and again, and complains of all that an MPD may not do.
 
+#![allow(dead_code, reason = "each test file uses its own part")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops here")]
 
 use std::collections::BTreeMap;

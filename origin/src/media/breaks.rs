@@ -178,7 +178,9 @@ impl Channel {
         self.ended.filter(|_| self.breaks.is_asset)?;
         let listed = self.tracks.values().filter(|track| track.is_listed());
         let leads = |track: &&Track| track.init().map_or(Kind::Event, |init| init.kind);
-        let leading = listed.filter(|track| !track.entries.is_empty()).min_by_key(leads)?;
+        let leading = listed
+            .filter(|track| !track.entries.is_empty())
+            .min_by_key(leads)?;
         Some(Asset {
             begin: micros(leading.entries.front()?.wall()),
             end: micros(leading.entries.back()?.end()),

@@ -318,3 +318,139 @@ fn what_would_lead_past_the_edge_goes() {
         mpd(TIMED).replace(" <Period", " <Location>a.mpd</Location>\n <Period")
     );
 }
+
+/// Breaks that are inserted at these moments, each of an ad of one segment.
+fn inserted(at: &[i64]) -> (Vec<Airing>, Vec<Arc<Decision>>) {
+    let breaks = at.iter().zip(1..).map(|(at, number)| Airing {
+        mode: Mode::Insert,
+        ..airing(number, *at, None, &[1])
+    });
+    let breaks: Vec<_> = breaks.collect();
+    let decisions = breaks.iter().map(|airing| decision(airing, &[1])).collect();
+    (breaks, decisions)
+}
+
+/// An MPD that is there as a whole.
+fn whole(periods: &str) -> String {
+    format!(
+        "<MPD availabilityStartTime=\"2026-01-01T20:00:00Z\" mediaPresentationDuration=\"PT8S\">\n {periods}\n</MPD>"
+    )
+}
+
+#[test]
+fn an_asset_with_a_pre_roll_a_mid_roll_and_a_post_roll() {
+    let source = "<Period id=\"p\" duration=\"PT8S\"><EventStream timescale=\"10\"><Event presentationTime=\"10\" duration=\"60\"/>\
+        <Event presentationTime=\"45\"/></EventStream><AdaptationSet id=\"1\" contentType=\"video\"><SegmentTemplate \
+        timescale=\"10\" media=\"$RepresentationID$/$Time$\"><SegmentTimeline><S t=\"0\" d=\"20\" r=\"3\"/></SegmentTimeline>\
+        </SegmentTemplate><Representation id=\"v\"/></AdaptationSet></Period>";
+    let (breaks, decisions) = inserted(&[-3, 3, 9, 9]);
+    insta::assert_snapshot!(stitched(&whole(source), breaks, &decisions), @r#"
+    <MPD availabilityStartTime="2026-01-01T20:00:00Z" mediaPresentationDuration="PT16S">
+     <Period id="news-1767297597000-si:1.1" start="PT0S">
+       <AssetIdentifier schemeIdUri="urn:org:dashif:asset-id:2013" value="a&amp;b"/>
+       <AdaptationSet id="1" contentType="video">
+         <Representation id="v">
+           <SegmentTemplate timescale="10" startNumber="0" initialization="https://ads.example/0/v/i.mp4" media="https://ads.example/0/v/$Number$.m4s">
+             <SegmentTimeline>
+               <S t="0" d="20"/>
+             </SegmentTimeline>
+           </SegmentTemplate>
+         </Representation>
+       </AdaptationSet>
+     </Period>
+     <Period id="p" start="PT2S"><EventStream timescale="10"><Event presentationTime="10" duration="10"/></EventStream><AdaptationSet id="1" contentType="video"><SegmentTemplate timescale="10" media="$RepresentationID$/$Time$"><SegmentTimeline><S t="0" d="20"/></SegmentTimeline></SegmentTemplate><Representation id="v"/></AdaptationSet></Period>
+     <Period id="news-1767297603000-si:2.1" start="PT4S">
+       <AssetIdentifier schemeIdUri="urn:org:dashif:asset-id:2013" value="a&amp;b"/>
+       <AdaptationSet id="1" contentType="video">
+         <Representation id="v">
+           <SegmentTemplate timescale="10" startNumber="0" initialization="https://ads.example/0/v/i.mp4" media="https://ads.example/0/v/$Number$.m4s">
+             <SegmentTimeline>
+               <S t="0" d="20"/>
+             </SegmentTimeline>
+           </SegmentTemplate>
+         </Representation>
+       </AdaptationSet>
+     </Period>
+     <Period id="p.news-1767297603000-si:2" duration="PT6S" start="PT6S"><EventStream timescale="10" presentationTimeOffset="20"><Event presentationTime="45"/></EventStream><AdaptationSet id="1" contentType="video"><SupplementalProperty schemeIdUri="urn:mpeg:dash:period-connectivity:2015" value="p"/><SegmentTemplate timescale="10" media="$RepresentationID$/$Time$" presentationTimeOffset="20"><SegmentTimeline><S t="20" d="20" r="2"/></SegmentTimeline></SegmentTemplate><Representation id="v"/></AdaptationSet></Period>
+     <Period id="news-1767297609000-si:3.1" start="PT12S">
+       <AssetIdentifier schemeIdUri="urn:org:dashif:asset-id:2013" value="a&amp;b"/>
+       <AdaptationSet id="1" contentType="video">
+         <Representation id="v">
+           <SegmentTemplate timescale="10" startNumber="0" initialization="https://ads.example/0/v/i.mp4" media="https://ads.example/0/v/$Number$.m4s">
+             <SegmentTimeline>
+               <S t="0" d="20"/>
+             </SegmentTimeline>
+           </SegmentTemplate>
+         </Representation>
+       </AdaptationSet>
+     </Period>
+     <Period id="news-1767297609000-si:4.1" start="PT14S">
+       <AssetIdentifier schemeIdUri="urn:org:dashif:asset-id:2013" value="a&amp;b"/>
+       <AdaptationSet id="1" contentType="video">
+         <Representation id="v">
+           <SegmentTemplate timescale="10" startNumber="0" initialization="https://ads.example/0/v/i.mp4" media="https://ads.example/0/v/$Number$.m4s">
+             <SegmentTimeline>
+               <S t="0" d="20"/>
+             </SegmentTimeline>
+           </SegmentTemplate>
+         </Representation>
+       </AdaptationSet>
+     </Period>
+    </MPD>
+    "#);
+}
+
+#[test]
+fn numbers_of_an_asset_go_on_behind_a_break() {
+    let source = whole(
+        "<Period id=\"p\"><AdaptationSet contentType=\"video\"><SegmentTemplate timescale=\"10\" duration=\"30\" \
+         media=\"$Number$\"/><Representation id=\"v\"/></AdaptationSet></Period>",
+    );
+    let (breaks, decisions) = inserted(&[0, 4, 8]);
+    insta::assert_snapshot!(stitched(&source, breaks, &decisions), @r#"
+    <MPD availabilityStartTime="2026-01-01T20:00:00Z" mediaPresentationDuration="PT14S">
+     <Period id="news-1767297600000-si:1.1" start="PT0S">
+       <AssetIdentifier schemeIdUri="urn:org:dashif:asset-id:2013" value="a&amp;b"/>
+       <AdaptationSet contentType="video">
+         <Representation id="v">
+           <SegmentTemplate timescale="10" duration="20" startNumber="0" endNumber="0" initialization="https://ads.example/0/v/i.mp4" media="https://ads.example/0/v/$Number$.m4s">
+           </SegmentTemplate>
+         </Representation>
+       </AdaptationSet>
+     </Period>
+     <Period id="p" start="PT2S"><AdaptationSet contentType="video"><SegmentTemplate timescale="10" duration="30" media="$Number$"/><Representation id="v"/></AdaptationSet></Period>
+     <Period id="news-1767297604000-si:2.1" start="PT5S">
+       <AssetIdentifier schemeIdUri="urn:org:dashif:asset-id:2013" value="a&amp;b"/>
+       <AdaptationSet contentType="video">
+         <Representation id="v">
+           <SegmentTemplate timescale="10" duration="20" startNumber="0" endNumber="0" initialization="https://ads.example/0/v/i.mp4" media="https://ads.example/0/v/$Number$.m4s">
+           </SegmentTemplate>
+         </Representation>
+       </AdaptationSet>
+     </Period>
+     <Period id="p.news-1767297604000-si:2" start="PT7S"><AdaptationSet contentType="video"><SupplementalProperty schemeIdUri="urn:mpeg:dash:period-connectivity:2015" value="p"/><SegmentTemplate timescale="10" duration="30" media="$Number$" presentationTimeOffset="30" startNumber="2"/><Representation id="v"/></AdaptationSet></Period>
+     <Period id="news-1767297608000-si:3.1" start="PT12S">
+       <AssetIdentifier schemeIdUri="urn:org:dashif:asset-id:2013" value="a&amp;b"/>
+       <AdaptationSet contentType="video">
+         <Representation id="v">
+           <SegmentTemplate timescale="10" duration="20" startNumber="0" endNumber="0" initialization="https://ads.example/0/v/i.mp4" media="https://ads.example/0/v/$Number$.m4s">
+           </SegmentTemplate>
+         </Representation>
+       </AdaptationSet>
+     </Period>
+    </MPD>
+    "#);
+}
+
+#[test]
+fn nothing_is_inserted_that_nothing_fills_nor_into_what_is_live() {
+    let (breaks, decisions) = inserted(&[4]);
+    let asset = whole(TIMED);
+    assert_eq!(stitched(&asset, breaks.clone(), &[]), asset);
+    let live = mpd(TIMED);
+    assert_eq!(stitched(&live, breaks.clone(), &decisions), live);
+    let one_file = "<Period><AdaptationSet contentType=\"video\"><Representation id=\"v\"><SegmentBase/></Representation>\
+        </AdaptationSet></Period>";
+    let one_file = whole(one_file);
+    assert_eq!(stitched(&one_file, breaks, &decisions), one_file);
+}
