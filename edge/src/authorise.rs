@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use selvedge_token::{
-    Admission, Answer as ConsequenceAnswer, Authentic, Class, Minting, Refusal, RenewalKind, Request,
+    Admission, Answer as ConsequenceAnswer, Authentic, Class, Minting, Place, Refusal, RenewalKind, Request,
     Standing, UnixMillis,
 };
 
@@ -98,7 +98,19 @@ pub(crate) fn judge(edge: &Edge, routed: RoutedResource, visit: &Visit<'_>) -> C
         if marks_alone && authentic.claims().watermark.is_some() {
             continue;
         }
-        match edge.verifier.admit(&authentic, &request, visit.now) {
+        let admitted = edge.verifier.admit(&authentic, &request, visit.now);
+        // Ads lie beside the channels. Who may watch one of those may have them.
+        let admitted = admitted.or_else(|refusal| match edge.site.shares(routed.uri.path()) {
+            true => {
+                let shared = Request {
+                    place: Place::Shared,
+                    ..request
+                };
+                edge.verifier.admit(&authentic, &shared, visit.now)
+            }
+            false => Err(refusal),
+        });
+        match admitted {
             Ok(admission) => {
                 let grant = Grant {
                     carrier: *carrier,

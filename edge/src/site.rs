@@ -53,6 +53,19 @@ pub struct BreakRules {
     pub restrict: Vec<Restriction>,
     /// What becomes of the marks of ads in the source; they go by default.
     pub cues: Cues,
+    /// Who may have the media of ads. Where it is left out, every viewer; on a site with channels that are schedules
+    /// ([`Site::fast`]), whose programme lies there too, those whose tokens name it.
+    pub creatives: Option<CreativeAccess>,
+}
+
+/// Who may have what lies below `/creatives/`.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub enum CreativeAccess {
+    /// Whoever may watch anything here: no rule for paths in a token's `catu` refuses it, and all other claims are judged.
+    Viewers,
+    /// Those whose tokens admit its path.
+    Named,
 }
 
 /// How players get breaks.
@@ -93,6 +106,9 @@ impl BreakForm {
     }
 }
 
+/// Where the media of ads lies.
+const CREATIVES: &str = "/creatives/";
+
 /// What a player of HLS asks for the guided form with.
 const ASKS_FOR_INTERSTITIALS: &str = "_HLS_interstitials=1";
 
@@ -107,6 +123,7 @@ impl Default for BreakRules {
             form: BreakForm::default(),
             restrict: Vec::new(),
             cues: Cues::default(),
+            creatives: None,
         }
     }
 }
@@ -245,6 +262,19 @@ impl Site {
     /// What is wrong, with line and column.
     pub fn from_json(json: &str) -> Result<Self, ConfigError> {
         serde_json::from_str(json).map_err(|error| ConfigError::Site(error.to_string()))
+    }
+
+    /// Whether a path is of the media of ads, which belong to every channel that shows them.
+    pub(crate) fn shares(&self, path: &str) -> bool {
+        let otherwise = match self.fast {
+            true => CreativeAccess::Named,
+            false => CreativeAccess::Viewers,
+        };
+        let access = self
+            .breaks
+            .as_ref()
+            .map(|rules| rules.creatives.unwrap_or(otherwise));
+        access == Some(CreativeAccess::Viewers) && path.starts_with(CREATIVES)
     }
 
     /// The policy that tokens are judged by.

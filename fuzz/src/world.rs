@@ -14,7 +14,7 @@
 use std::{borrow::Cow, net::IpAddr, str::FromStr};
 
 use selvedge_token::{
-    Coordinates, FingerprintKind, Headers, Request, RequestContext, RequestUri, Standing, UnixMillis,
+    Coordinates, FingerprintKind, Headers, Place, Request, RequestContext, RequestUri, Standing, UnixMillis,
 };
 
 pub struct World<'i> {
@@ -50,6 +50,7 @@ impl<'i> World<'i> {
             token,
             context: self,
             random: self.parsed(13),
+            place: Place::Own,
         }
     }
 

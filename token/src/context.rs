@@ -21,6 +21,19 @@ pub struct Request<'r> {
     /// A uniformly drawn number for this request alone, from a cryptographic source: the lot of `catpor`. `None`
     /// where there is no such source, which refuses tokens that need one.
     pub random: Option<u64>,
+    /// Whether what is asked for stands at a path of its own.
+    pub place: Place,
+}
+
+/// Whether what is asked for stands at a path that tokens name.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Place {
+    /// It does: all of `catu` is judged.
+    #[default]
+    Own,
+    /// It belongs to whatever a token names, as an ad belongs to each channel that shows it: rules of `catu` for the path
+    /// and its parts do not refuse it. All other rules and claims do.
+    Shared,
 }
 
 impl<'r> Request<'r> {
@@ -33,6 +46,7 @@ impl<'r> Request<'r> {
             token: "",
             context: &(),
             random: None,
+            place: Place::Own,
         }
     }
 }

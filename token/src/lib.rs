@@ -104,7 +104,7 @@ pub use claims::{
     Answer, Claims, CompositeLabels, Confirmation, Consequences, Dialect, DpopSettings, Match, Minting, Odds,
     ProofReplay, RenewalKind, RenewalTerms, Replay, UriRule, Watermark,
 };
-pub use context::{Coordinates, FingerprintKind, Headers, Request, RequestContext};
+pub use context::{Coordinates, FingerprintKind, Headers, Place, Request, RequestContext};
 pub use dpop::ProofError;
 #[cfg(feature = "encrypt")]
 pub use encrypt::EncryptionKey;

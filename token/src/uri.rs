@@ -139,6 +139,14 @@ impl Component {
         Self::Extension,
     ];
 
+    /// Whether it is the path or a part of it.
+    pub(crate) const fn is_of_path(self) -> bool {
+        matches!(
+            self,
+            Self::Path | Self::ParentPath | Self::Filename | Self::Stem | Self::Extension
+        )
+    }
+
     pub(crate) fn from_key(key: i128) -> Option<Self> {
         Self::ALL.into_iter().find(|component| *component as i128 == key)
     }

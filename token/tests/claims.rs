@@ -7,7 +7,7 @@ use std::{borrow::Cow, net::IpAddr};
 use ciborium::{Value, cbor};
 use selvedge_token::{
     Component, CompositeLabels, Coordinates, Dialect, Ere, FingerprintKind, Jwk, KeySet, Label, Match,
-    MintError, Minter, Policy, Refusal, Request, RequestContext, RequestUri, SigningKey, UnixMillis,
+    MintError, Minter, Place, Policy, Refusal, Request, RequestContext, RequestUri, SigningKey, UnixMillis,
     Verifier,
 };
 
@@ -123,6 +123,35 @@ fn judge(minter: &Minter, dialect: &Dialect, context: &dyn RequestContext) -> Re
 
 fn key(label: Label) -> i64 {
     label.0.try_into().unwrap()
+}
+
+#[test]
+fn what_belongs_to_all_that_a_token_names_is_refused_by_no_path_and_by_all_else() {
+    let verifier = Verifier::new(KeySet::from_jwks([&secret()]).unwrap(), Policy::default());
+    let shared = |minter: Minter, place| {
+        let token = minter.mint(&SigningKey::from_jwk(&secret()).unwrap()).unwrap();
+        let authentic = verifier.authenticate(&token).unwrap();
+        let uri = RequestUri::parse("https", "cdn.example", "/creatives/a/0.m4s", None).unwrap();
+        let request = Request {
+            place,
+            ..Request::new("GET", &uri)
+        };
+        verifier
+            .admit(&authentic, &request, UnixMillis(5_000))
+            .map(|_| ())
+    };
+    let channel = || Minter::new().uri(Component::Path, Match::Prefix("/live/news/".into()));
+    assert_eq!(shared(channel(), Place::Shared), Ok(()));
+    let refused = Refusal::Uri {
+        component: Component::Path,
+    };
+    assert_eq!(shared(channel(), Place::Own), Err(refused));
+    for other in [
+        channel().uri(Component::Host, Match::Exact("other.example".into())),
+        channel().expires_at(UnixMillis(5_000)),
+    ] {
+        assert!(shared(other, Place::Shared).is_err());
+    }
 }
 
 #[test]

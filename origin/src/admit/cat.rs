@@ -76,12 +76,10 @@ impl CatKeys {
         let headers = Fields(offer.headers);
         let context = Peer(offer);
         let request = Request {
-            method: offer.method,
-            uri: Some(&uri),
             headers: &headers,
             token,
             context: &context,
-            random: None,
+            ..Request::new(offer.method, &uri)
         };
         let admission = self.verifier.admit(&authentic, &request, now);
         let admitted = admission.and_then(|admission| admission.settle(&[]));

@@ -3,9 +3,9 @@
 use std::{borrow::Cow, collections::BTreeMap, net::IpAddr};
 
 use selvedge_token::{
-    Authentic, Coordinates, FingerprintKind, Headers, KeySet, Label, MemoryStore, Minting, Policy, Refusal,
-    RenewalKind, Request, RequestContext, RequestUri, Standing, Store as _, StoreRequest, UnixMillis,
-    UriError, Verifier,
+    Authentic, Coordinates, FingerprintKind, Headers, KeySet, Label, MemoryStore, Minting, Place, Policy,
+    Refusal, RenewalKind, Request, RequestContext, RequestUri, Standing, Store as _, StoreRequest,
+    UnixMillis, UriError, Verifier,
 };
 use serde::Deserialize;
 
@@ -232,6 +232,7 @@ fn decide(
         token,
         context: facts,
         random: Some(draw),
+        place: Place::Own,
     };
     let admission = verifier
         .admit(authentic, &request, facts.moment())

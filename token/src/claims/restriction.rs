@@ -12,6 +12,7 @@ use crate::{
         truth::Truth,
         uri_rules::UriRule,
     },
+    context::Place,
     error::Refusal,
     label::Label,
 };
@@ -90,6 +91,8 @@ impl Restriction {
                         match rule.judge(uri, dialect) {
                             Truth::Holds => {}
                             Truth::Unknown => all = Truth::Unknown,
+                            Truth::Fails if request.place == Place::Shared && rule.component.is_of_path() => {
+                            }
                             Truth::Fails => {
                                 return Err(Refusal::Uri {
                                     component: rule.component,
