@@ -53,6 +53,8 @@ pub enum Ask {
     Cancel,
     /// Nothing but the end of a programme or network, which may end a break.
     ProgrammeEnd,
+    /// That breaks which are announced leave with the programme the cohorts that the policy names, and no others.
+    Exempt,
 }
 
 /// When in the programme something is to happen.

@@ -56,6 +56,9 @@ struct Position {
 /// Where a reader of a playlist stands.
 struct Scan<'a> {
     openers: Openers,
+    /// When the segment at a URI begins, where a playlist has no dates.
+    begin_of: &'a dyn Fn(&str) -> Option<UnixMicros>,
+    is_dated: bool,
     next: Position,
     positions: Vec<Position>,
     point: Point<'a>,
@@ -79,8 +82,20 @@ impl Marker {
 
 /// Reads the markers of a media playlist, by time where that is known: an end before a begin at the same segment.
 pub fn markers(playlist: &str, openers: Openers) -> Vec<Marker> {
+    markers_at(playlist, openers, &|_| None)
+}
+
+/// Reads the markers of a media playlist; where that has no dates, by when the segments begin that they stand before:
+/// `begin_of` says that of a URI, and of what it does not know the segments before it do.
+pub fn markers_at(
+    playlist: &str,
+    openers: Openers,
+    begin_of: &dyn Fn(&str) -> Option<UnixMicros>,
+) -> Vec<Marker> {
     let mut scan = Scan {
         openers,
+        begin_of,
+        is_dated: false,
         next: Position {
             msn: 0,
             start: None,
@@ -104,7 +119,7 @@ impl<'a> Scan<'a> {
             return;
         }
         if !line.starts_with('#') {
-            return self.segment();
+            return self.segment(line);
         }
         let (tag, value) = line.split_once(':').unwrap_or((line, ""));
         let value = value.trim();
@@ -115,7 +130,11 @@ impl<'a> Scan<'a> {
                 let skipped: u64 = skipped.and_then(|count| count.parse().ok()).unwrap_or_default();
                 self.next.msn = self.next.msn.saturating_add(skipped);
             }
-            "#EXT-X-PROGRAM-DATE-TIME" => self.next.start = UnixMicros::read(value).or(self.next.start),
+            "#EXT-X-PROGRAM-DATE-TIME" => {
+                let date = UnixMicros::read(value);
+                self.is_dated |= date.is_some();
+                self.next.start = date.or(self.next.start);
+            }
             "#EXTINF" => {
                 let length = value.split(',').next().map(str::trim);
                 self.next.length = length.and_then(Micros::read_seconds).unwrap_or_default();
@@ -126,7 +145,10 @@ impl<'a> Scan<'a> {
     }
 
     /// The segment that what was read stands before.
-    fn segment(&mut self) {
+    fn segment(&mut self, uri: &str) {
+        if !self.is_dated {
+            self.next.start = (self.begin_of)(uri).or(self.next.start);
+        }
         let point = std::mem::take(&mut self.point);
         let (markers, is_out) = point.markers(&self.next, self.openers, self.is_out);
         self.markers.extend(markers);
@@ -141,11 +163,13 @@ impl<'a> Scan<'a> {
     }
 
     fn finish(mut self) -> Vec<Marker> {
-        let has_dates = self.positions.iter().any(|position| position.start.is_some());
+        let has_dates = self.is_dated && self.positions.iter().any(|position| position.start.is_some());
         for marker in self.ranges.markers(self.openers) {
             // Without dates to compare with, a range begins where it stands.
-            let at = marker.at.filter(|_| has_dates);
-            let msn = if has_dates { self.msn_at(at) } else { marker.msn };
+            let (msn, at) = match has_dates {
+                true => (self.msn_at(marker.at), marker.at),
+                false => (marker.msn, self.start_of(marker.msn)),
+            };
             let mut marker = Marker { msn, at, ..marker };
             if (marker.msn, marker.at) == (None, None) {
                 continue;
@@ -179,6 +203,11 @@ impl<'a> Scan<'a> {
         };
         self.markers.sort_by_key(order);
         self.markers
+    }
+
+    fn start_of(&self, msn: Option<u64>) -> Option<UnixMicros> {
+        let is_it = |position: &&Position| Some(position.msn) == msn;
+        self.positions.iter().find(is_it)?.start
     }
 
     /// The first segment that begins at a moment or behind it, by half a segment at most.

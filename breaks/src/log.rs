@@ -19,6 +19,7 @@
 
 mod anchors;
 mod entry;
+mod exempt;
 mod policy;
 
 use std::collections::BTreeMap;
@@ -27,6 +28,7 @@ use serde::{Deserialize, Serialize};
 
 pub use anchors::Listed;
 pub use entry::{Break, State};
+use exempt::Spared;
 pub use policy::Policy;
 
 use crate::{
@@ -52,6 +54,9 @@ pub struct Log {
     edge: UnixMicros,
     /// What breaks that are forgotten added to the numbers of each group of playlists.
     sums: BTreeMap<Name, Sums>,
+    /// Cohorts that some breaks left with the programme: their numbers are their own.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    spared: BTreeMap<Name, Spared>,
     /// By begin, and of two that begin together the outer first.
     breaks: Vec<Break>,
     /// Ends that were heard before their begins.
@@ -88,6 +93,7 @@ impl Log {
             channel: channel.into(),
             edge: UnixMicros(i64::MIN),
             sums: BTreeMap::new(),
+            spared: BTreeMap::new(),
             breaks: Vec::new(),
             early_ends: Vec::new(),
         }
@@ -144,6 +150,7 @@ impl Log {
             Ask::Cancel => log.cancel(&cue.key, policy),
             Ask::ProgrammeEnd if policy.ends_with_programme => log.end_programme(told, policy),
             Ask::ProgrammeEnd => {}
+            Ask::Exempt => log.exempt(&policy.exempt),
         }
         log.settle(policy);
         log
@@ -297,6 +304,8 @@ impl Log {
             revision: before.map_or(0, |one| one.revision) + 1,
             effective_from: from,
             structure: policy.layout.structure(planned),
+            exempt: policy.exempt.clone(),
+            restrictions: policy.restrictions.clone(),
             anchors: BTreeMap::new(),
         };
         let end = self.early_end(&one).map(|end| policy.allowed_end(&one, end));

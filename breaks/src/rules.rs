@@ -172,6 +172,22 @@ pub struct Planned {
     pub duration: Micros,
 }
 
+impl Restriction {
+    /// As playlists have it (`X-RESTRICT`, RFC 8216bis Appendix D).
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Skip => "SKIP",
+            Self::Jump => "JUMP",
+        }
+    }
+
+    pub(crate) fn of_name(name: &str) -> Option<Self> {
+        [Self::Skip, Self::Jump]
+            .into_iter()
+            .find(|one| one.name() == name)
+    }
+}
+
 impl Rules {
     /// The rules of a channel for which nobody made any: signalled breaks are known, and the programme stays on.
     pub fn new(channel: &str) -> Self {
@@ -201,6 +217,8 @@ impl Rules {
             early_return: self.returns.early,
             ends_with_programme: self.returns.with_programme,
             layout: self.fill.layout(cadence),
+            exempt: self.exempt.clone(),
+            restrictions: self.restrictions.clone(),
             ..Policy::default()
         }
     }

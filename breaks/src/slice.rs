@@ -7,7 +7,10 @@
 //!  MSN-OUT=108,DSN-BEFORE=0,MSN-IN=113,DSN-IN=0
 //! ```
 //!
-//! (each on one line). Whoever reads the playlist has the knowledge of its breaks with it, from the same moment: no store
+//! (each on one line). A break that some cohorts are exempt from names them, `EXEMPT="premium,staff"`; where numbers of
+//! theirs differ by that, the first line has them, `EXEMPT="premium/0/-2"`: the cohort, and its own two shifts.
+//!
+//! Whoever reads the playlist has the knowledge of its breaks with it, from the same moment: no store
 //! that lags can disagree. The lines stand anywhere; a client that does not know them ignores them (RFC 8216bis 6.3.1),
 //! and an edge takes them out. Attributes that are not known are ignored, a `VERSION` that is not known is refused.
 //!
@@ -19,7 +22,11 @@
 //! <SupplementalProperty schemeIdUri="urn:selvedge:break:1" value="ID=&quot;news-…&quot;,OUT=…"/>
 //! ```
 
+mod told;
+
 use core::fmt::{self, Write as _};
+
+pub use told::{Told, restrictions};
 
 use crate::{
     airing::{Airing, Anchor, Mode, Return, Sums},
@@ -90,12 +97,7 @@ impl Line {
     /// # Errors
     /// [`Fault`] where it is one and cannot be read.
     pub fn read(line: &str) -> Option<Result<Self, Fault>> {
-        let (tag, list) = line.trim_end().split_once(':')?;
-        match tag {
-            LOG_TAG => Some(log(&Reader::new(LOG_TAG, list))),
-            BREAK_TAG => Some(airing(&Reader::new(BREAK_TAG, list)).map(|read| Self::Break(Box::new(read)))),
-            _ => None,
-        }
+        Reader::of_line(line).map(|reader| reader.line())
     }
 
     /// Reads a property of an MPD by its `schemeIdUri` and its `value`, whose references (`&quot;`) have been resolved;
@@ -104,13 +106,7 @@ impl Line {
     /// # Errors
     /// [`Fault`] where it is one and cannot be read.
     pub fn read_property(scheme: &str, value: &str) -> Option<Result<Self, Fault>> {
-        match scheme {
-            LOG_SCHEME => Some(log(&Reader::new(LOG_SCHEME, value))),
-            BREAK_SCHEME => {
-                Some(airing(&Reader::new(BREAK_SCHEME, value)).map(|read| Self::Break(Box::new(read))))
-            }
-            _ => None,
-        }
+        Reader::of_property(scheme, value).map(|reader| reader.line())
     }
 }
 
@@ -121,7 +117,16 @@ impl Slice {
     /// # Errors
     /// [`Fault`] of the first line that cannot be read.
     pub fn read(playlist: &str) -> Result<Option<Self>, Fault> {
-        Self::of(playlist.lines().filter_map(Line::read))
+        Self::of(playlist.lines().filter_map(Reader::of_line), None)
+    }
+
+    /// Reads what a cohort's viewers need of those lines: without the breaks that it is exempt from, and with the numbers
+    /// of a playlist that never had them.
+    ///
+    /// # Errors
+    /// [`Fault`] of the first line that cannot be read.
+    pub fn read_for(playlist: &str, cohort: &str) -> Result<Option<Self>, Fault> {
+        Self::of(playlist.lines().filter_map(Reader::of_line), Some(cohort))
     }
 
     /// Reads the properties of a slice among those of an MPD, each its `schemeIdUri` and its `value` with references
@@ -133,29 +138,38 @@ impl Slice {
         properties: impl IntoIterator<Item = (&'v str, &'v str)>,
     ) -> Result<Option<Self>, Fault> {
         let properties = properties.into_iter();
-        Self::of(properties.filter_map(|(scheme, value)| Line::read_property(scheme, value)))
+        let properties = properties.filter_map(|(scheme, value)| Reader::of_property(scheme, value));
+        Self::of(properties, None)
     }
 
-    /// The properties that tell an MPD's readers of the slice: `schemeIdUri` and `value`, which is to be escaped as XML
-    /// has it. Numbers and anchors are not in them: Periods are found by time.
-    pub fn properties(&self) -> impl Iterator<Item = (&'static str, String)> + '_ {
-        let log = (LOG_SCHEME, "VERSION=1,MSN-SHIFT=0,DSN-SHIFT=0".to_owned());
-        let breaks = self.breaks.iter().map(|airing| {
-            let unanchored = Airing {
-                anchor: None,
-                ..airing.clone()
-            };
-            (BREAK_SCHEME, List(&unanchored).to_string())
-        });
-        core::iter::once(log).chain(breaks)
+    /// Reads what a cohort's viewers need of those properties: without the breaks that it is exempt from.
+    ///
+    /// # Errors
+    /// [`Fault`] of the first property that cannot be read.
+    pub fn read_properties_for<'v>(
+        properties: impl IntoIterator<Item = (&'v str, &'v str)>,
+        cohort: &str,
+    ) -> Result<Option<Self>, Fault> {
+        let properties = properties.into_iter();
+        let properties = properties.filter_map(|(scheme, value)| Reader::of_property(scheme, value));
+        Self::of(properties, Some(cohort))
     }
 
-    fn of(lines: impl Iterator<Item = Result<Line, Fault>>) -> Result<Option<Self>, Fault> {
+    /// The properties that tell an MPD's readers of the slice, as [`Told::properties`].
+    pub fn properties(&self) -> impl Iterator<Item = (&'static str, String)> {
+        Told::from(self.clone()).properties().into_iter()
+    }
+
+    fn of<'v>(lines: impl Iterator<Item = Reader<'v>>, cohort: Option<&str>) -> Result<Option<Self>, Fault> {
         let mut slice = Self::default();
         let mut is_told = false;
         for line in lines {
-            match line? {
-                Line::Log(sums) => (slice.before, is_told) = (sums, true),
+            match line.line()? {
+                Line::Log(sums) => {
+                    let own = cohort.map(|cohort| line.sums_of(cohort)).transpose()?;
+                    (slice.before, is_told) = (own.flatten().unwrap_or(sums), true);
+                }
+                Line::Break(_) if cohort.is_some_and(|cohort| line.exempts(cohort)) => {}
                 Line::Break(airing) => slice.breaks.push(*airing),
             }
         }
@@ -167,19 +181,7 @@ impl Slice {
 /// Writes the lines, each with a line feed.
 impl fmt::Display for Slice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Sums { msn, dsn } = self.before;
-        writeln!(f, "{LOG_TAG}:VERSION=1,MSN-SHIFT={msn},DSN-SHIFT={dsn}")?;
-        let mut breaks = self.breaks.iter();
-        breaks.try_for_each(|airing| writeln!(f, "{BREAK_TAG}:{}", List(airing)))
-    }
-}
-
-/// A break's attribute list.
-struct List<'a>(&'a Airing);
-
-impl fmt::Display for List<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write(f, self.0)
+        fmt::Display::fmt(&Told::from(self.clone()), f)
     }
 }
 
@@ -239,6 +241,26 @@ impl<'a> Reader<'a> {
         Self {
             tag,
             attributes: Attributes::new(list),
+        }
+    }
+
+    fn of_line(line: &'a str) -> Option<Self> {
+        let (tag, list) = line.trim_end().split_once(':')?;
+        let known = [LOG_TAG, BREAK_TAG].into_iter().find(|known| *known == tag)?;
+        Some(Self::new(known, list))
+    }
+
+    fn of_property(scheme: &str, value: &'a str) -> Option<Self> {
+        let known = [LOG_SCHEME, BREAK_SCHEME]
+            .into_iter()
+            .find(|known| *known == scheme)?;
+        Some(Self::new(known, value))
+    }
+
+    fn line(&self) -> Result<Line, Fault> {
+        match self.tag {
+            LOG_TAG | LOG_SCHEME => log(self),
+            _ => airing(self).map(|read| Line::Break(Box::new(read))),
         }
     }
 

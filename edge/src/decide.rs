@@ -33,9 +33,9 @@ pub(crate) fn rules<'s>(site: &'s Site, routed: &RoutedResource) -> Option<&'s B
     site.breaks.as_ref().filter(|_| is_read)
 }
 
-/// The slice of the break log in an answer of the origin's; `None` where it has none, and nothing is to be stitched. Of
-/// one that cannot be read, nothing is left but the lines that it goes without.
-pub(crate) fn slice_of<B>(resource: Resource, answer: Option<&Answer<B>>) -> Option<Slice> {
+/// The slice of the break log in an answer of the origin's, as a cohort sees it; `None` where it has none, and nothing is
+/// to be stitched. Of one that cannot be read, nothing is left but the lines that it goes without.
+pub(crate) fn slice_of<B>(resource: Resource, answer: Option<&Answer<B>>, cohort: &str) -> Option<Slice> {
     let Some(Answer::Origin(Ok(origin))) = answer else {
         return None;
     };
@@ -52,8 +52,8 @@ pub(crate) fn slice_of<B>(resource: Resource, answer: Option<&Answer<B>>) -> Opt
     }
     let document = core::str::from_utf8(body).ok()?;
     match resource {
-        Resource::Manifest => dash::slice_of(document),
-        _ => Slice::read(document).unwrap_or_else(|_| Some(Slice::default())),
+        Resource::Manifest => dash::slice_of(document, cohort),
+        _ => Slice::read_for(document, cohort).unwrap_or_else(|_| Some(Slice::default())),
     }
 }
 

@@ -182,11 +182,13 @@ impl Edge {
             let answer = self.answer_for_ads(platform, &asked).await;
             return answer.ok_or(Problem::UnknownPath);
         }
+        let breaks = rules(&self.site, &authorised.routed);
         let answers = match Wanted::of(&self.site, &authorised.routed, visit.now) {
             Some(wanted) => vec![self.scheduled(platform, wanted, record).await],
             None => self.ask(platform, &authorised, &onward, visit).await?,
         };
-        let slice = slice_of(authorised.routed.resource, answers.first());
+        let slice =
+            breaks.and_then(|rules| slice_of(authorised.routed.resource, answers.first(), &rules.cohort));
         let decided = self.decide(platform, &authorised, slice).await;
 
         let (answer, origin) = compose(self, &authorised, &onward, decided.as_ref(), answers);

@@ -4,10 +4,13 @@
 
 mod scenario;
 
+use std::collections::BTreeMap;
+
 use http::Request;
-use scenario::{World, edge, send_through, text, token};
+use scenario::{World, edge, key, send_through, text, token, token_by};
 use selvedge_breaks::{
-    After, Airing, Anchor, BreakId, Key, Micros, Mode, Slice, Slot, Structure, Sums, UnixMicros,
+    After, Airing, Anchor, BreakId, Key, Micros, Mode, Name, Slice, Slot, Structure, Sums, UnixMicros,
+    rules::Restriction, slice::Told,
 };
 use selvedge_edge::{Edge, Handled, Read};
 
@@ -95,11 +98,15 @@ fn properties() -> String {
         before: Sums::default(),
         breaks: vec![airing()],
     };
+    properties_of(&slice.into())
+}
+
+fn properties_of(told: &Told) -> String {
     let property = |(scheme, value): (&str, String)| {
         let value = value.replace('"', "&quot;");
         format!("\n  <SupplementalProperty schemeIdUri=\"{scheme}\" value=\"{value}\"/>")
     };
-    slice.properties().map(property).collect()
+    told.properties().into_iter().map(property).collect()
 }
 
 fn load_mpd(edge: &Edge, world: &World) -> String {
@@ -119,6 +126,98 @@ fn asked(world: &World) -> Vec<String> {
         .iter()
         .map(|request| request.target.clone())
         .collect()
+}
+
+/// What is told of the break where a cohort is exempt from it.
+fn told() -> Told {
+    Told {
+        slice: Slice {
+            before: Sums { msn: 0, dsn: 4 },
+            breaks: vec![airing()],
+        },
+        exempt: BTreeMap::from([(airing().id, vec![Name::new("premium").unwrap()])]),
+        before: BTreeMap::from([(Name::new("premium").unwrap(), Sums::default())]),
+        restrictions: BTreeMap::from([(airing().id, vec![Restriction::Skip])]),
+    }
+}
+
+#[test]
+fn what_the_rules_forbid_in_a_break_is_forbidden_beside_what_the_site_does() {
+    let mut world = world();
+    world.put(PLAYLIST, "public, max-age=1", &playlist(&told().to_string()));
+    for (site, due) in [
+        (r#"{"breaks":{"form":"guided"}}"#, ",X-RESTRICT=\"SKIP\"\n"),
+        (
+            r#"{"breaks":{"form":"guided","restrict":["jump","skip"]}}"#,
+            ",X-RESTRICT=\"JUMP,SKIP\"\n",
+        ),
+        (
+            r#"{"breaks":{"form":"guided","restrict":["jump"]}}"#,
+            ",X-RESTRICT=\"JUMP,SKIP\"\n",
+        ),
+    ] {
+        let guided = text(&load(&edge(site), &world, "").response);
+        assert!(guided.contains(due), "{guided}");
+    }
+}
+
+#[test]
+fn who_may_watch_a_channel_may_have_the_ads_in_it() {
+    const AD: &str = "/creatives/acme/v/0.m4s";
+    let mut world = World::new();
+    world.put(AD, "public, max-age=31536000, immutable", "an ad");
+    let status = |site: &str, token: &str, path: &str| {
+        let request = Request::get(format!("https://e/t/{token}{path}"));
+        send_through(&edge(site), &world, request)
+            .response
+            .status()
+            .as_u16()
+    };
+    // A token for the channel alone.
+    assert_eq!(status(r#"{"breaks":{}}"#, &token(), AD), 200);
+    for (site, path, due) in [
+        (r#"{"breaks":{"creatives":"named"}}"#, AD, 403),
+        ("{}", AD, 403),
+        // There, the programme of others is what lies below it.
+        (r#"{"breaks":{},"fast":true}"#, AD, 403),
+        (r#"{"breaks":{"creatives":"viewers"},"fast":true}"#, AD, 200),
+        (r#"{"breaks":{}}"#, "/live/sport/v/0-1.m4s", 403),
+        (
+            r#"{"breaks":{}}"#,
+            "/live/news/../../creatives/../live/sport/v/0-1.m4s",
+            403,
+        ),
+        (r#"{"breaks":{}}"#, "/creatives/../live/sport/v/0-1.m4s", 403),
+        (r#"{"breaks":{}}"#, "/creatives/%2e%2e/live/sport/v/0-1.m4s", 403),
+    ] {
+        assert_eq!(status(site, &token(), path), due, "{site} {path}");
+    }
+    let over = token_by(&key(), "/live/news/", 0);
+    assert_eq!(status(r#"{"breaks":{}}"#, &over, AD), 401);
+}
+
+#[test]
+fn an_exempt_cohort_gets_the_programme_as_it_is() {
+    let mut world = world();
+    world.put(PLAYLIST, "public, max-age=1", &playlist(&told().to_string()));
+    world.put(MPD, "public, max-age=1", &mpd(&properties_of(&told())));
+    for site in [
+        r#"{"breaks":{"cohort":"premium"}}"#,
+        r#"{"breaks":{"cohort":"premium","form":"guided"}}"#,
+    ] {
+        let edge = edge(site);
+        assert_eq!(text(&load(&edge, &world, "").response), playlist(""));
+        let programme = mpd("").replace("\n  <PatchLocation>manifest.mpp</PatchLocation>", "");
+        assert_eq!(load_mpd(&edge, &world), programme);
+    }
+    assert!(
+        asked(&world)
+            .iter()
+            .all(|target| !target.starts_with("/decisions/"))
+    );
+    let shown = edge(r#"{"breaks":{}}"#);
+    let shown = text(&load(&shown, &world, "").response);
+    assert!(shown.contains("EXT-X-DISCONTINUITY-SEQUENCE:4") && !shown.contains("EXEMPT"));
 }
 
 #[test]

@@ -15,6 +15,7 @@ fn told(marker: &Marker) -> String {
         Ask::In => format!("in {}", marker.key),
         Ask::Cancel => format!("cancel {}", marker.key),
         Ask::ProgrammeEnd => "programme end".into(),
+        Ask::Exempt => "exempt".into(),
     };
     let msn = marker.msn.map_or("none".into(), |msn| msn.to_string());
     let at = marker
@@ -57,6 +58,38 @@ fn cue_out_has_four_forms_and_cue_in_one() {
             ]
         );
     }
+}
+
+#[test]
+fn without_dates_markers_are_where_their_segments_are() {
+    let lines = [
+        (102, "#EXT-X-CUE-OUT:6"),
+        (105, "#EXT-X-CUE-IN"),
+        (
+            107,
+            "#EXT-X-DATERANGE:ID=\"a\",START-DATE=\"1999-01-01T00:00:00Z\",PLANNED-DURATION=4,SCTE35-OUT=0xFC",
+        ),
+    ];
+    let text = playlist(&lines).replace("#EXT-X-PROGRAM-DATE-TIME:2026-01-01T20:00:00.000Z\n", "");
+    // The third segment is known by its URI; those behind it follow.
+    let named = text
+        .replacen("seg.m4s", "0.m4s", 2)
+        .replacen("seg.m4s", "known.m4s", 1);
+    let known = |uri: &str| (uri == "known.m4s").then_some(START.plus(Micros::from_seconds(60)));
+    let found = markers_at(&named, Openers::default(), &known);
+    assert_eq!(
+        found.iter().map(told).collect::<Vec<_>>(),
+        [
+            "out cue 6.000 at 102, 60.000",
+            "in cue at 105, 66.000",
+            "out name:a 4.000 at 107, 70.000",
+        ]
+    );
+    assert!(
+        markers(&text, Openers::default())
+            .iter()
+            .all(|marker| marker.at.is_none())
+    );
 }
 
 #[test]

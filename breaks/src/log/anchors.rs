@@ -1,6 +1,6 @@
 //! Where breaks stand in playlists, and what they add up to.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Break, Log, State};
 use crate::{
@@ -51,26 +51,29 @@ impl Log {
             .fold(self.base(group), Sums::plus)
     }
 
-    /// What the playlists of a group need: a break whose first segment behind it is in the window still is among its
-    /// breaks, for that segment has a discontinuity of its own.
+    /// What the playlists of a group need, for those who are exempt from nothing ([`told`](Self::told)).
     pub fn slice(&self, group: &Name, listed: &Listed) -> Slice {
-        let mut slice = Slice {
-            before: self.base(group),
-            breaks: Vec::new(),
-        };
+        self.told(group, listed).slice
+    }
+
+    /// The breaks that a window needs, and those behind it.
+    pub(super) fn divided<'l>(&'l self, group: &'l Name, listed: &Listed) -> Divided<'l> {
+        let mut divided = Divided::default();
         for (one, sums) in self.counted(group) {
             if one.out > listed.until {
                 break;
             }
             let is_past = one.state == State::Ended && listed.is_behind(one, group);
-            match sums.filter(|_| is_past && slice.breaks.is_empty()) {
-                Some(sums) => slice.before = slice.before.plus(sums),
+            match sums.filter(|_| is_past && divided.listed.is_empty()) {
+                Some(_) => {
+                    divided.past.insert(&one.id);
+                }
                 // Never listed anywhere: nothing to be numbered by.
                 None if is_past && !one.anchors.contains_key(group) => {}
-                None => slice.breaks.push(one.airing(group)),
+                None => divided.listed.push(one),
             }
         }
-        slice
+        divided
     }
 
     /// The log without what was over before `moment`, as far as no later one would be miscounted; the sums stay. The last
@@ -100,37 +103,70 @@ impl Log {
             let of_gone = of_gone.filter_map(|(_, sums)| sums);
             (group.clone(), of_gone.fold(self.base(group), Sums::plus))
         });
-        self.sums = sums.collect();
+        let sums = sums.collect();
+        self.spared = self.spared_without(&gone, &sums);
+        self.sums = sums;
         self.breaks.drain(..count);
         self
     }
 
-    /// What forgotten breaks added to the numbers of a group. Groups keep in step, so one that is new has what others
-    /// have.
-    fn base(&self, group: &Name) -> Sums {
-        let own = self.sums.get(group);
-        own.or_else(|| self.sums.values().next())
-            .copied()
-            .unwrap_or_default()
+    /// What forgotten breaks added to the numbers of a group.
+    pub(super) fn base(&self, group: &Name) -> Sums {
+        base(&self.sums, group)
     }
 
-    /// The breaks on air, and what each has added to the numbers of a group, where that is known. Where the next one
-    /// begins with the segment that one of them returns with, they have one discontinuity between them.
-    fn counted<'l>(&'l self, asked: &'l Name) -> impl Iterator<Item = (&'l Break, Option<Sums>)> {
-        let mut aired = self.aired().peekable();
-        std::iter::from_fn(move || {
-            let one = aired.next()?;
-            // Of a break that was never listed in a group, the others know.
-            let known = one.sums(asked).map(|_| asked);
-            let group = known.or_else(|| one.anchors.keys().find(|other| one.sums(other).is_some()));
-            let mut sums = one.sums(group.unwrap_or(asked));
-            let is_met = |next: &&Break| group.is_some_and(|group| one.is_met_by(next, group));
-            let is_met = aired.peek().is_some_and(is_met);
-            if let Some(sums) = sums.as_mut().filter(|_| is_met) {
-                sums.dsn = sums.dsn.saturating_sub(1);
-            }
-            Some((one, sums))
-        })
+    /// The breaks on air, and what each has added to the numbers of a group, where that is known.
+    pub(super) fn counted<'l>(&'l self, asked: &'l Name) -> impl Iterator<Item = (&'l Break, Option<Sums>)> {
+        counted(self.aired(), asked)
+    }
+}
+
+/// Groups keep in step, so one that is new has what others have.
+pub(super) fn base(sums: &BTreeMap<Name, Sums>, group: &Name) -> Sums {
+    let own = sums.get(group);
+    own.or_else(|| sums.values().next()).copied().unwrap_or_default()
+}
+
+/// What each of some breaks has added to the numbers of a group, where that is known. Where the next one begins with the
+/// segment that one of them returns with, they have one discontinuity between them.
+pub(super) fn counted<'l>(
+    aired: impl Iterator<Item = &'l Break>,
+    asked: &'l Name,
+) -> impl Iterator<Item = (&'l Break, Option<Sums>)> {
+    let mut aired = aired.peekable();
+    std::iter::from_fn(move || {
+        let one = aired.next()?;
+        // Of a break that was never listed in a group, the others know.
+        let known = one.sums(asked).map(|_| asked);
+        let group = known.or_else(|| one.anchors.keys().find(|other| one.sums(other).is_some()));
+        let mut sums = one.sums(group.unwrap_or(asked));
+        let is_met = |next: &&Break| group.is_some_and(|group| one.is_met_by(next, group));
+        let is_met = aired.peek().is_some_and(is_met);
+        if let Some(sums) = sums.as_mut().filter(|_| is_met) {
+            sums.dsn = sums.dsn.saturating_sub(1);
+        }
+        Some((one, sums))
+    })
+}
+
+/// The breaks of a log as a window sees them.
+#[derive(Debug, Default)]
+pub(super) struct Divided<'l> {
+    /// Behind it: nothing is left of them but their sums.
+    past: BTreeSet<&'l BreakId>,
+    /// In it, or to come.
+    pub(super) listed: Vec<&'l Break>,
+}
+
+impl Divided<'_> {
+    /// What those behind the window have added to the numbers.
+    pub(super) fn sums<'b>(
+        &self,
+        counted: impl Iterator<Item = (&'b Break, Option<Sums>)>,
+        base: Sums,
+    ) -> Sums {
+        let past = counted.filter(|(one, _)| self.past.contains(&one.id));
+        past.filter_map(|(_, sums)| sums).fold(base, Sums::plus)
     }
 }
 

@@ -8,6 +8,7 @@ use crate::{
     airing::{Airing, Anchor, Mode, Sums, rejoin, sums},
     cue::{Cue, Source},
     key::{BreakId, Key, Name},
+    rules::Restriction,
     structure::Structure,
     time::{Micros, UnixMicros},
 };
@@ -56,6 +57,12 @@ pub struct Break {
     pub effective_from: UnixMicros,
     /// Its slots.
     pub structure: Structure,
+    /// Cohorts that it leaves with the programme.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exempt: Vec<Name>,
+    /// What a viewer may not do in it, as the rules said when it was announced.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub restrictions: Vec<Restriction>,
     /// Where it stands in the playlists of each group that share their numbers.
     #[serde(default)]
     pub anchors: BTreeMap<Name, Anchor>,
@@ -112,6 +119,8 @@ impl Break {
             revision: 1,
             effective_from: known,
             structure: Structure::default(),
+            exempt: Vec::new(),
+            restrictions: Vec::new(),
             anchors: BTreeMap::new(),
         }
     }

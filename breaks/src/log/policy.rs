@@ -2,7 +2,9 @@
 
 use super::Break;
 use crate::{
+    key::Name,
     layout::Layout,
+    rules::Restriction,
     structure::MAX_LENGTH,
     time::{Micros, UnixMicros},
 };
@@ -36,6 +38,10 @@ pub struct Policy {
     pub ends_with_programme: bool,
     /// How breaks are laid out.
     pub layout: Layout,
+    /// Cohorts that breaks leave with the programme.
+    pub exempt: Vec<Name>,
+    /// What a viewer may not do in a break.
+    pub restrictions: Vec<Restriction>,
 }
 
 impl Policy {
@@ -71,6 +77,8 @@ impl Default for Policy {
             early_return: true,
             ends_with_programme: false,
             layout: Layout::default(),
+            exempt: Vec::new(),
+            restrictions: Vec::new(),
         }
     }
 }

@@ -321,6 +321,106 @@ fn a_group_that_is_new_has_the_sums_of_the_others() {
     );
 }
 
+/// Rules that leave a cohort with the programme.
+fn sparing(cohort: &Name) -> Policy {
+    Policy {
+        exempt: vec![cohort.clone()],
+        ..policy()
+    }
+}
+
+const EXEMPT: Cue = Cue {
+    key: Key::Nameless,
+    ask: Ask::Exempt,
+    at: When::Now,
+    source: Source::Schedule,
+};
+
+#[test]
+fn who_is_exempt_from_a_break_is_settled_when_it_begins() {
+    let premium = Name::new("premium").unwrap();
+    let log = heard(-10, &[out(7, 0, 20, true)]);
+    assert!(log.exempts_others_than(std::slice::from_ref(&premium)));
+    let spared = log.hear(at(-5), &EXEMPT, &sparing(&premium));
+    assert!(only(&spared).exempts(&premium));
+    assert_eq!(only(&spared).revision, 2);
+    // On air it stays so, whatever the rules say by then.
+    let open = spared.clone().hear(at(5), &EXEMPT, &policy());
+    assert!(only(&open).exempts(&premium) && !open.exempts_others_than(&[]));
+    assert!(!spared.agrees_with(&open.clone().forget(at(0))));
+    let heard = Log::new("news").hear(at(-10), &out(7, 0, 20, true), &sparing(&premium));
+    assert!(only(&heard).exempts(&premium), "from its announcement on");
+}
+
+#[test]
+fn an_exempt_cohort_has_the_numbers_of_the_breaks_that_it_is_shown() {
+    let group = Name::new("main").unwrap();
+    let premium = Name::new("premium").unwrap();
+    // Of two that meet, the cohort is exempt from the second.
+    let log = Log::new("news").hear(at(-10), &out(1, 0, 10, true), &policy());
+    let log = log.hear(at(-10), &out(2, 10, 12, true), &sparing(&premium));
+    let ids: Vec<_> = log.breaks().iter().map(|one| one.id.clone()).collect();
+    let log = log.tick(at(30), &policy());
+    let log = log
+        .left(&ids[0], &group, 108, 0)
+        .rejoined(&ids[0], &group, 113, 0);
+    let log = log
+        .left(&ids[1], &group, 113, 0)
+        .rejoined(&ids[1], &group, 120, 0);
+    let behind = |first| Listed {
+        first: Some(first),
+        ..listed(0)
+    };
+    let window = |first: u64| {
+        let told = log.told(&group, &behind(first));
+        let own = told.before.get(&premium).copied();
+        (told.slice.before, own, told.exempt.contains_key(&ids[1]))
+    };
+    assert_eq!(window(113), (Sums::default(), None, true));
+    // The first alone says its own return, which for all others is the begin of the second.
+    let (one, alone) = (Sums { msn: 0, dsn: 1 }, Sums { msn: 0, dsn: 2 });
+    assert_eq!(window(114), (one, Some(alone), true));
+    assert_eq!(window(121), (Sums { msn: -1, dsn: 4 }, Some(alone), false));
+    for moment in [12, 100] {
+        let shorter = log.clone().forget(at(moment));
+        assert_eq!(shorter.breaks().len(), 1);
+        for first in [114, 121] {
+            let listed = behind(first);
+            assert_eq!(shorter.told(&group, &listed), log.told(&group, &listed));
+        }
+        let json = serde_json::to_vec(&shorter).unwrap();
+        assert_eq!(Log::read(&json).unwrap(), shorter);
+    }
+}
+
+#[test]
+fn an_mpd_names_the_programme_by_the_last_break_that_each_cohort_was_shown() {
+    let premium = Name::new("premium").unwrap();
+    let group = Name::new("main").unwrap();
+    let log = Log::new("news").hear(at(-10), &out(1, 0, 10, true), &policy());
+    let spared = [out(2, 20, 12, true), out(3, 60, 12, true)];
+    let log = spared
+        .iter()
+        .fold(log, |log, cue| log.hear(at(-10), cue, &sparing(&premium)));
+    let log = log.tick(at(200), &policy());
+    let ids: Vec<_> = log.breaks().iter().map(|one| one.id.clone()).collect();
+    let log = ids.iter().zip([108, 118, 138]).fold(log, |log, (id, msn)| {
+        let log = log.left(id, &group, msn, 0);
+        log.rejoined(id, &group, msn + 6, 0)
+    });
+    let named = |log: &Log| {
+        let told = log.told_by_time(&listed(150));
+        let ids = told.slice.breaks.iter().map(|airing| airing.id.clone());
+        ids.collect::<Vec<_>>()
+    };
+    assert_eq!(named(&log), [ids[0].clone(), ids[2].clone()]);
+    let shorter = log.clone().forget(at(100));
+    assert_eq!(shorter.breaks().len(), 1);
+    assert_eq!(shorter.told_by_time(&listed(150)), log.told_by_time(&listed(150)));
+    let open = heard(-10, &[out(1, 0, 10, true), out(2, 20, 12, true)]).tick(at(200), &policy());
+    assert_eq!(named(&open).len(), 1, "one is enough where nobody is exempt");
+}
+
 #[test]
 fn what_begins_behind_the_window_is_not_told_yet() {
     let group = Name::new("main").unwrap();

@@ -122,9 +122,9 @@ pub(super) fn is_of_slice(scheme: &str) -> bool {
     matches!(scheme, slice::LOG_SCHEME | slice::BREAK_SCHEME)
 }
 
-/// The slice of the break log in an MPD; `None` where it has none, and nothing is to be stitched. Of one that cannot be
-/// read, nothing is left but what it goes without.
-pub(crate) fn slice_of(mpd: &str) -> Option<Slice> {
+/// The slice of the break log in an MPD, as a cohort sees it; `None` where it has none, and nothing is to be stitched. Of
+/// one that cannot be read, nothing is left but what it goes without.
+pub(crate) fn slice_of(mpd: &str, cohort: &str) -> Option<Slice> {
     memmem::find(mpd.as_bytes(), slice::LOG_SCHEME.as_bytes())?;
     let mut cursor = Cursor::new(mpd);
     let root = cursor.next().ok()??;
@@ -148,7 +148,7 @@ pub(crate) fn slice_of(mpd: &str) -> Option<Slice> {
         }
     }
     let properties = properties.iter().map(|(scheme, value)| (*scheme, value.as_ref()));
-    Slice::read_properties(properties).unwrap_or_else(|_| Some(Slice::default()))
+    Slice::read_properties_for(properties, cohort).unwrap_or_else(|_| Some(Slice::default()))
 }
 
 #[cfg(test)]

@@ -6,9 +6,9 @@
 //! playing must stop, is told in a second tag of that `ID`.
 
 use core::fmt::Write as _;
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
-use selvedge_breaks::{Airing, Slice, Sums, hls::value::Seconds, rules::Restriction};
+use selvedge_breaks::{Airing, BreakId, Slice, Sums, hls::value::Seconds, rules::Restriction, slice};
 
 use super::{
     plan::{Piece, Plan, Tail},
@@ -30,7 +30,7 @@ pub struct Guiding<'a> {
     pub slice: &'a Slice,
     /// What becomes of the marks of ads in the source.
     pub cues: Cues,
-    /// What a viewer may not do in a break (`X-RESTRICT`).
+    /// What a viewer may not do in any break (`X-RESTRICT`). What the origin's rules forbid in one travels with it.
     pub restrict: &'a [Restriction],
     /// Whether the player asked for a delta update (`_HLS_skip`, RFC 8216bis §6.2.5.1).
     pub skips: bool,
@@ -49,13 +49,20 @@ impl Guiding<'_> {
 /// made here; and one without a date, unless all its breaks are inserted: they count from its begin, which gets a date.
 pub fn guide<'d>(playlist: &'d str, guiding: &Guiding<'_>, reroot: Option<&Reroot<'_>>) -> Cow<'d, str> {
     match Source::read(playlist, guiding.cues == Cues::Stripped) {
-        Ok(source) if guiding.is_placed(&source) => Cow::Owned(write(&source, guiding, reroot)),
+        Ok(source) if guiding.is_placed(&source) => {
+            Cow::Owned(write(&source, guiding, &slice::restrictions(playlist), reroot))
+        }
         Ok(_) | Err(_) => pass(playlist, reroot),
     }
 }
 
 /// As it is stitched where there is no break, with the interstitials behind the playlist's own lines.
-fn write(source: &Source<'_>, guiding: &Guiding<'_>, reroot: Option<&Reroot<'_>>) -> String {
+fn write(
+    source: &Source<'_>,
+    guiding: &Guiding<'_>,
+    restrictions: &BTreeMap<BreakId, Vec<Restriction>>,
+    reroot: Option<&Reroot<'_>>,
+) -> String {
     let window = source.window();
     let plan = Plan::new(&window, &[], Sums::default(), false);
     let nothing = Slice::default();
@@ -76,7 +83,13 @@ fn write(source: &Source<'_>, guiding: &Guiding<'_>, reroot: Option<&Reroot<'_>>
     let mut writer = Writer::new(source, &plan, pods, &stitching, reroot);
     writer.head();
     for interstitial in announced(guiding.slice).map(Interstitial) {
-        interstitial.write(&mut writer.out, guiding.restrict, &window, reroot);
+        let own = restrictions.get(&interstitial.0.airing.id);
+        let own = own
+            .into_iter()
+            .flatten()
+            .filter(|one| !guiding.restrict.contains(one));
+        let restrict: Vec<Restriction> = guiding.restrict.iter().chain(own).copied().collect();
+        interstitial.write(&mut writer.out, &restrict, &window, reroot);
     }
     if !source.is_dated && !guiding.slice.breaks.is_empty() {
         let _ = writeln!(writer.out, "#EXT-X-PROGRAM-DATE-TIME:{}", window.start());
@@ -126,10 +139,7 @@ impl Interstitial<'_> {
         out.push_str(self.place(window));
         for (index, restriction) in restrict.iter().enumerate() {
             out.push_str(if index == 0 { ",X-RESTRICT=\"" } else { "," });
-            out.push_str(match restriction {
-                Restriction::Skip => "SKIP",
-                Restriction::Jump => "JUMP",
-            });
+            out.push_str(restriction.name());
         }
         out.push_str(if restrict.is_empty() { "\n" } else { "\"\n" });
         if let Some(length) = self.0.settled(window.edge()) {

@@ -254,7 +254,7 @@ fn no_truncation_makes_a_document_of_its_own() {
     for length in 0..whole.len() {
         let cut = &whole[..length];
         assert_eq!(stitched(cut, vec![airing.clone()], &ads), cut);
-        let _ = slice_of(cut);
+        let _ = slice_of(cut, "all");
     }
 }
 

@@ -258,7 +258,7 @@ fn the_slice_is_found_and_left_out_before_the_periods_and_behind_them() {
         let mpd = format!(
             "<MPD availabilityStartTime=\"1970-01-01T00:00:00Z\">\n{before}{period}{behind}  <UTCTiming/>\n</MPD>"
         );
-        let found = slice_of(&mpd).unwrap();
+        let found = slice_of(&mpd, "all").unwrap();
         assert_eq!(found.before.dsn, 3);
         assert_eq!(found.breaks.len(), 1);
         let stitching = Stitching {
@@ -340,7 +340,7 @@ fn every_public_mpd_passes_byte_for_byte_where_no_break_applies() {
             continue;
         }
         let mpd = fs::read_to_string(&path).unwrap();
-        assert_eq!(slice_of(&mpd), None, "{}", path.display());
+        assert_eq!(slice_of(&mpd, "all"), None, "{}", path.display());
         let Ok(source) = Source::read(&mpd, is_of_slice) else {
             continue;
         };
