@@ -1,8 +1,10 @@
 //! Where media stays: an object store, a local folder by default.
 //!
 //! Layout: `<channel>/<track>/<object>`, and `<channel>/channel.json` with what a restart must know. Beside the channels
-//! what ad operations lay down and what comes of it: `.breaks/<channel>/{rules,log}.json`,
+//! what ad operations lay down and what comes of it: `.breaks/<channel>/rules.json`, `.breaks/<channel>/log/<number>.json`,
 //! `.decisions/<channel>/<break>/<cohort>.json`, `.creatives/<name>/<file>`.
+
+mod logs;
 
 use std::collections::BTreeMap;
 use std::path::Path as FsPath;
@@ -12,11 +14,11 @@ use bytes::Bytes;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _, PutMode};
-use selvedge_breaks::Log;
 
 use crate::Error;
 use crate::cmaf::Init;
 use crate::media::{Channel, Record, Settings};
+pub(crate) use logs::LogNumber;
 
 /// The objects of all channels.
 #[derive(Clone, Debug)]
@@ -213,36 +215,6 @@ impl Store {
         self.remove_folder(at_path(path)).await
     }
 
-    /// Writes the break log of a channel.
-    pub(crate) async fn write_log(&self, channel: &str, log: &Log) -> Result<(), Error> {
-        let path = Path::from_iter([BREAKS, channel, LOG]);
-        let json = serde_json::to_vec(log).map_err(|error| failed("write", &path, &error))?;
-        self.put_at(path, json.into()).await
-    }
-
-    /// Deletes the break log of a channel, and all decisions.
-    pub(crate) async fn remove_log(&self, channel: &str) -> Result<(), Error> {
-        let log = self.remove_file(&[BREAKS, channel, LOG]).await;
-        log.and(self.remove_below(&[DECISIONS, channel]).await)
-    }
-
-    /// Reads the break log of a channel; `None` where there is none that can be read.
-    pub(crate) async fn read_log(&self, channel: &str) -> Option<Log> {
-        match self.read(&[BREAKS, channel, LOG]).await {
-            Ok(json) => match Log::read(&json?) {
-                Ok(log) => Some(log),
-                Err(faults) => {
-                    tracing::error!(channel, %faults, "break log cannot be read: a new one begins");
-                    None
-                }
-            },
-            Err(error) => {
-                tracing::error!(channel, %error, "break log cannot be read: a new one begins");
-                None
-            }
-        }
-    }
-
     async fn put_at(&self, path: Path, data: Bytes) -> Result<(), Error> {
         self.0
             .put(&path, data.into())
@@ -281,5 +253,4 @@ const RECORD: &str = "channel.json";
 pub(crate) const BREAKS: &str = ".breaks";
 pub(crate) const CREATIVES: &str = ".creatives";
 pub(crate) const DECISIONS: &str = ".decisions";
-const LOG: &str = "log.json";
 const PROBE: &str = ".probe";

@@ -8,9 +8,9 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use selvedge_breaks::{Slice, slice};
-use selvedge_origin::Config;
 use selvedge_origin::config::AdminToken;
 use selvedge_origin::time::UnixMillis;
+use selvedge_origin::{Config, Origin};
 use serde_json::{Value, json};
 use support::*;
 use tower::ServiceExt as _;
@@ -245,6 +245,49 @@ async fn a_scheduled_break_is_told_decided_and_numbered() {
         (&shown["source"], &shown["event"]),
         (&json!("schedule"), &json!("name:noon"))
     );
+}
+
+#[tokio::test]
+async fn an_exempt_cohort_is_left_with_the_programme_and_nothing_is_decided_for_it() {
+    let world = World::on_air(FIRST..FIRST + 3, guarded).await;
+    let planned = UnixMillis(((FIRST + 6) * 1_920) as i64).to_string();
+    let rule = async |exempt: Value| {
+        let schedule = json!([{ "name": "noon", "at": planned, "duration_ms": 7_680 }]);
+        world
+            .rule(&rules(&json!({ "schedule": schedule, "exempt": exempt })))
+            .await;
+    };
+    let told = async |cohort: &str| {
+        let text = world.text("/live/demo/video/index.m3u8").await;
+        let mpd = world.text("/live/demo/manifest.mpd").await;
+        let is_exempt = text.contains(&format!(",EXEMPT=\"{cohort}\""));
+        assert_eq!(mpd.contains(&format!(",EXEMPT=&quot;{cohort}&quot;")), is_exempt);
+        assert_eq!(
+            Slice::read_for(&text, cohort).unwrap().unwrap().breaks.is_empty(),
+            is_exempt
+        );
+        is_exempt
+    };
+    rule(json!(["premium"])).await;
+    let id = world.slice("video/index.m3u8").await.breaks[0].id.clone();
+    let decided = async |cohort: &str| {
+        let path = format!("/decisions/demo/{id}/{cohort}");
+        world.get(&path, &[]).await.0
+    };
+    assert!(told("premium").await && !told("all").await);
+    assert_eq!(decided("all").await, StatusCode::OK);
+    assert_eq!(decided("premium").await, StatusCode::NOT_FOUND);
+    // Until it begins, the rules may say otherwise.
+    rule(json!(["staff"])).await;
+    assert!(told("staff").await && !told("premium").await);
+    assert_eq!(decided("premium").await, StatusCode::OK);
+    assert_eq!(world.breaks().await[0]["exempt"], json!(["staff"]));
+    for slot in FIRST + 3..FIRST + 8 {
+        world.chunked(slot).await;
+    }
+    rule(json!([])).await;
+    assert!(told("staff").await, "on air it stays as it was");
+    assert_eq!(decided("staff").await, StatusCode::NOT_FOUND);
 }
 
 /// An `emsg` of version 1 with a splice information section: event 1001, out, for 60 s.
@@ -732,6 +775,74 @@ async fn a_creative_is_whole_or_not_there_and_never_changes() {
 }
 
 #[tokio::test]
+async fn two_origins_on_one_store_lose_none_of_each_others_breaks() {
+    let one = World::on_air(FIRST..FIRST + 3, guarded).await;
+    one.origin.save().await.unwrap();
+    let other = World {
+        origin: Origin::open(one.config.clone(), one.clock.clone()).await.unwrap(),
+        clock: one.clock.clone(),
+        config: one.config.clone(),
+        folder: tempfile::tempdir().unwrap(),
+    };
+    let look = async |world: &World| {
+        one.clock.advance(6_000);
+        world.origin.sweep().await;
+    };
+    let ids = async |world: &World| {
+        let breaks = world.breaks().await.into_iter();
+        let shown = breaks.map(|one| (one["id"].clone(), one["state"].clone()));
+        shown.collect::<Vec<_>>()
+    };
+    let wish = |slot, name| json!({ "at": at(slot), "duration_ms": 5_760, "name": name });
+    one.creative("acme", 3).await;
+    one.rule(&rules(&json!({}))).await;
+    look(&other).await;
+    let (status, first) = post(&one, wish(FIRST + 10, "first")).await;
+    assert_eq!(status, StatusCode::CREATED, "{first}");
+    // The other has not looked, and keeps what it heard beside it all the same.
+    let (status, second) = post(&other, wish(FIRST + 20, "second")).await;
+    assert_eq!(status, StatusCode::CREATED, "{second}");
+    let (status, _) = post(&one, wish(FIRST + 30, "third")).await;
+    assert_eq!(status, StatusCode::CREATED);
+    let three = ids(&one).await;
+    assert_eq!(three.len(), 3);
+    look(&other).await;
+    assert_eq!(ids(&other).await, three);
+    // What is there already cannot be overlapped, wherever it was asked for.
+    let (status, _) = post(&other, wish(FIRST + 31, "fourth")).await;
+    assert_eq!(status, StatusCode::CONFLICT);
+    // Both decide the same, of a creative that one of them was given.
+    let decision = format!("/decisions/demo/{}/all", first["id"].as_str().unwrap());
+    let (status, _, decided) = other.get(&decision, &[]).await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(String::from_utf8_lossy(&decided).contains("/creatives/acme/v/0.m4s"));
+    assert_eq!(one.get(&decision, &[]).await.2, decided);
+    assert_eq!(other.get("/creatives/acme/v/0.m4s", &[]).await.0, StatusCode::OK);
+    // Called off at one, it is called off at the other, and nobody writes for ever.
+    let path = format!("/channels/demo/breaks/{}", second["id"].as_str().unwrap());
+    let (status, _) = other.desk("DELETE", &path, Body::empty()).await;
+    assert_eq!(status, StatusCode::NO_CONTENT);
+    look(&one).await;
+    assert_eq!(ids(&one).await, ids(&other).await);
+    assert_eq!(ids(&one).await[1].1, "cancelled");
+    let logs = || {
+        let folder = one.folder.path().join(".breaks/demo/log");
+        let names = std::fs::read_dir(folder).unwrap();
+        names.map(|file| file.unwrap().file_name()).max()
+    };
+    for world in [&one, &other] {
+        look(world).await;
+        world.origin.save().await.unwrap();
+    }
+    let settled = logs();
+    for world in [&one, &other, &one, &other] {
+        look(world).await;
+        world.origin.save().await.unwrap();
+    }
+    assert_eq!(logs(), settled);
+}
+
+#[tokio::test]
 async fn markers_of_a_pushed_playlist_are_heard() {
     let world = World::on_air(FIRST..FIRST + 3, guarded).await;
     world.rule(&rules(&json!({}))).await;
@@ -750,4 +861,37 @@ async fn markers_of_a_pushed_playlist_are_heard() {
     };
     assert_eq!((one.out.0, one.planned.0), (micros(FIRST + 5), 5_760_000));
     assert_eq!(world.breaks().await[0]["source"], "hls");
+}
+
+#[tokio::test]
+async fn markers_without_dates_are_where_their_segments_were_taken() {
+    let world = World::on_air(FIRST..FIRST + 1, guarded).await;
+    let late = json!({ "late_ms": 2_000 });
+    world.rule(&rules(&json!({ "lengths": late }))).await;
+    for slot in FIRST + 1..FIRST + 4 {
+        world.chunked(slot).await;
+    }
+    let push = async |lines: &str, segments: core::ops::Range<u64>, more: &str| {
+        let listed = segments.map(|slot| format!("#EXTINF:1.92,\nvideo/{slot}.m4s\n"));
+        let text: String = listed.collect();
+        let text = format!("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:7\n{text}{lines}{more}");
+        world.must_put("/ingest/demo/index.m3u8", text).await;
+    };
+    // It stands before the segment that is to come.
+    let coming = format!("#EXTINF:1.92,\nvideo/{}.m4s\n", FIRST + 4);
+    push("#EXT-X-CUE-OUT:5.76\n", FIRST + 2..FIRST + 4, &coming).await;
+    let told = world.slice("video/index.m3u8").await;
+    let [one] = &told.breaks[..] else {
+        panic!("{told:?}");
+    };
+    assert_eq!((one.out.0, one.planned.0), (micros(FIRST + 4), 5_760_000));
+    world.chunked(FIRST + 4).await;
+    push("#EXT-X-CUE-OUT:5.76\n", FIRST + 2..FIRST + 4, &coming).await;
+    assert_eq!(world.breaks().await.len(), 1, "it is the same break");
+    // Names that nobody pushed have no place.
+    let foreign = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-CUE-OUT:5\n#EXTINF:2,\nother/1.m4s\n";
+    world
+        .must_put("/ingest/demo/other.m3u8", foreign.to_owned())
+        .await;
+    assert_eq!(world.breaks().await.len(), 1);
 }

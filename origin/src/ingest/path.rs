@@ -51,6 +51,35 @@ impl ObjectName {
         };
         Some(Self { track, number })
     }
+
+    /// Reads a URI of a playlist that was pushed below a channel at `playlist`: what that names was pushed beside it.
+    /// `None` where it leads elsewhere.
+    pub fn beside(playlist: &str, channel: &str, uri: &str) -> Option<Self> {
+        let path = uri.split(['?', '#']).next().unwrap_or_default();
+        if path.contains("//") || path.starts_with('/') {
+            let (_, below) = path.split_once(&format!("/ingest/{channel}/"))?;
+            return Self::parse(below);
+        }
+        let mut folders: Vec<&str> = playlist.split('/').collect();
+        folders.pop();
+        let mut rest = path;
+        loop {
+            if let Some(below) = rest.strip_prefix("./") {
+                rest = below;
+            } else if let Some(below) = rest.strip_prefix("../") {
+                folders.pop()?;
+                rest = below;
+            } else {
+                break;
+            }
+        }
+        folders.push(rest);
+        let path = folders.join("/");
+        if has_dot_segments(&path) {
+            return None;
+        }
+        Self::parse(&path)
+    }
 }
 
 /// Whether a path has a segment `.` or `..`, in whatever form it is written: it leads elsewhere than it stands.
@@ -158,6 +187,33 @@ const ROLES: [&str; 7] = ["init", "header", "chunk", "segment", "seg", "media", 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_playlist_names_was_pushed_beside_it() {
+        let beside = |playlist: &str, uri: &str| {
+            let name = ObjectName::beside(playlist, "news", uri)?;
+            Some((name.track, name.number))
+        };
+        let due = Some(("video".to_owned(), Some(7)));
+        for (playlist, uri) in [
+            ("index.m3u8", "video/7.m4s"),
+            ("video/index.m3u8", "7.m4s?a=b"),
+            ("video/index.m3u8", "./7.m4s"),
+            ("hls/index.m3u8", "../video/7.m4s"),
+            ("x/y.m3u8", "/ingest/news/video/7.m4s"),
+            ("x/y.m3u8", "http://origin.example:8080/ingest/news/video/7.m4s"),
+        ] {
+            assert_eq!(beside(playlist, uri), due, "{playlist} {uri}");
+        }
+        for elsewhere in [
+            "../../video/7.m4s",
+            "video/../../7.m4s",
+            "/other/7.m4s",
+            "https://cdn.example/7.m4s",
+        ] {
+            assert_eq!(beside("x/index.m3u8", elsewhere), None, "{elsewhere}");
+        }
+    }
 
     #[test]
     fn every_naming_pattern_names_its_track() {

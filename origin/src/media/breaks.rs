@@ -13,10 +13,11 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use selvedge_breaks::{
-    Airing, Anchor, Asset, BreakId, Cue, Log, Micros, Name, Openers, Policy, Return, Rules, Slice, Structure,
+    Airing, Anchor, Asset, BreakId, Cue, Log, Micros, Name, Openers, Policy, Return, Rules, Structure,
     UnixMicros,
     log::{Break, Listed, State},
     rules::Item,
+    slice::Told,
 };
 
 use super::channel::Channel;
@@ -26,7 +27,7 @@ use super::timeline::{Epoch, Grid};
 use super::track::Track;
 use super::{place::Placing, snapshot::TrackView};
 use crate::cmaf::Kind;
-use crate::time::UnixMillis;
+use crate::time::{UnixMillis, ticks_to_nanos};
 
 /// What a channel knows of its breaks. Without rules there are none.
 #[derive(Clone, Debug, Default)]
@@ -40,6 +41,17 @@ pub(super) struct Breaks {
     heard: VecDeque<u64>,
     /// Whether the channel has been over for so long that it is an asset.
     is_asset: bool,
+    /// When segments begin by the numbers in the names that they were pushed under, the newest last: playlists that are
+    /// pushed beside them may have no dates.
+    pushed: VecDeque<Pushed>,
+}
+
+/// A segment as it was pushed.
+#[derive(Clone, Debug)]
+struct Pushed {
+    track: String,
+    number: u64,
+    begin: UnixMicros,
 }
 
 /// The breaks of a channel at one moment, as its documents need them.
@@ -53,6 +65,8 @@ pub struct BreaksView {
     pub edge: UnixMicros,
     /// The breaks at the rules' positions, of a channel that has become an asset.
     pub inserted: Vec<Airing>,
+    /// The rules that those are by.
+    pub rules: Option<Arc<Rules>>,
 }
 
 /// Splices of a segment that have not been heard.
@@ -91,35 +105,35 @@ impl BreaksView {
             first: Some(first.sequence().0),
             until: self.edge.plus(AHEAD),
         };
-        let mut slice = self.log.slice(&group, &listed);
-        self.insert(&mut slice);
-        slice.to_string()
+        self.with_inserted(self.log.told(&group, &listed)).to_string()
     }
 
-    /// What an MPD says of breaks whose first media is from then, in nanoseconds since 1970: of the last break before it
-    /// as well, for the Period behind a break is named by it and keeps its name.
-    pub fn slice_from(&self, start: i64) -> Slice {
-        let listed = Listed {
+    /// What an MPD says of breaks whose first media is from then, in nanoseconds since 1970.
+    pub fn told_from(&self, start: i64) -> Told {
+        let told = self.log.told_by_time(&Listed {
             start: micros(start),
             first: None,
             until: self.edge.plus(AHEAD),
-        };
-        let Some(group) = Name::of(ANY_GROUP) else {
-            return Slice::default();
-        };
-        let mut slice = self.log.slice(&group, &listed);
-        let first = slice.breaks.first().map(|first| first.id.clone());
-        let earlier = self.log.aired().take_while(|one| Some(&one.id) != first.as_ref());
-        let ended = earlier.filter(|one| one.state == State::Ended).last();
-        slice.breaks.splice(..0, ended.map(|one| one.airing(&group)));
-        self.insert(&mut slice);
-        slice
+        });
+        self.with_inserted(told)
     }
 
     /// Puts the breaks of the asset among those that were on air, in the order of time.
-    fn insert(&self, slice: &mut Slice) {
-        slice.breaks.extend_from_slice(&self.inserted);
-        slice.breaks.sort_by_key(|airing| airing.out);
+    fn with_inserted(&self, mut told: Told) -> Told {
+        let breaks = &mut told.slice.breaks;
+        breaks.extend_from_slice(&self.inserted);
+        breaks.sort_by_key(|airing| airing.out);
+        let ids = || self.inserted.iter().map(|airing| airing.id.clone());
+        if let Some(rules) = self.rules.as_ref() {
+            if !rules.exempt.is_empty() {
+                told.exempt.extend(ids().map(|id| (id, rules.exempt.clone())));
+            }
+            if !rules.restrictions.is_empty() {
+                told.restrictions
+                    .extend(ids().map(|id| (id, rules.restrictions.clone())));
+            }
+        }
+        told
     }
 }
 
@@ -137,6 +151,14 @@ impl Channel {
     pub fn restore_log(&mut self, log: Log) {
         self.breaks.log = Some(Arc::new(log));
         self.settle_breaks();
+    }
+
+    /// Goes on with a log that another origin kept. Where breaks stand in this one's playlists it knows besides.
+    pub fn adopt(&mut self, kept: Log) {
+        let own = self.breaks.log.take();
+        let own = own.iter().flat_map(|log| log.breaks());
+        self.breaks.log = Some(Arc::new(own.fold(kept, with_anchors)));
+        self.breaks.told += 1;
     }
 
     /// The rules of the channel's breaks.
@@ -264,7 +286,7 @@ impl Channel {
     /// # Errors
     /// The log as it would be now, where media has gone on so far meanwhile that it says something else: that one is to
     /// be kept, and this to be asked again.
-    pub fn accept(&mut self, kept: &Log, cues: &[Cue]) -> Result<(), Log> {
+    pub fn accept(&mut self, kept: &Log, cues: &[Cue]) -> Result<(), Box<Log>> {
         let known = self.breaks.log.as_ref().zip(self.edge());
         let Some((log, edge)) = known else { return Ok(()) };
         let Some(policy) = self.policy(edge) else {
@@ -273,7 +295,7 @@ impl Channel {
         let now = hear_all(Log::clone(log), edge, cues, &policy);
         let kept = kept.clone().tick(edge, &policy);
         if !kept.agrees_with(&now) {
-            return Err(now);
+            return Err(Box::new(now));
         }
         // Where breaks stand was noted meanwhile as well.
         let kept = log.breaks().iter().fold(kept, with_anchors);
@@ -312,6 +334,43 @@ impl Channel {
         self.breaks.heard.extend(&splices.hashes);
         let many = self.breaks.heard.len().saturating_sub(MAX_HEARD);
         self.breaks.heard.drain(..many);
+    }
+
+    /// Takes note of when a segment begins, by the number in its name.
+    pub fn note_pushed(&mut self, track: &str, push: &Push, segment: &ClosedSegment, now: UnixMillis) {
+        let Some(number) = segment.number.filter(|_| self.breaks.rules.is_some()) else {
+            return;
+        };
+        let is_it = |one: &Pushed| one.track == track && one.number == number;
+        // It comes chunk by chunk.
+        if self.breaks.pushed.iter().rev().take(NEWEST_PUSHED).any(is_it) {
+            return;
+        }
+        let Some(anchor) = self.anchor_of(track, push, segment, now) else {
+            return;
+        };
+        let start = ticks_to_nanos(segment.start.cast_signed(), segment.init.timescale);
+        // An encoder that starts again may count from the begin.
+        self.breaks.pushed.retain(|one| !is_it(one));
+        self.breaks.pushed.push_back(Pushed {
+            track: track.to_owned(),
+            number,
+            begin: micros(anchor.saturating_add(start)),
+        });
+        let many = self.breaks.pushed.len().saturating_sub(MAX_PUSHED);
+        self.breaks.pushed.drain(..many);
+    }
+
+    /// When a segment begins that was pushed under a name; `None` where none was, or it is long ago. Of an object with
+    /// several tracks any may say so.
+    pub fn pushed(&self, track: &str, number: u64) -> Option<UnixMicros> {
+        let is_of = |one: &Pushed| {
+            let rest = one.track.strip_prefix(track);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+        };
+        let newest = self.breaks.pushed.iter().rev();
+        let mut named = newest.filter(|one| one.number == number && is_of(one));
+        named.next().map(|one| one.begin)
     }
 
     /// What opens a break on this channel; `None` without rules.
@@ -389,6 +448,7 @@ impl Channel {
             told: self.breaks.told,
             log,
             inserted: ruled.map_or_else(Vec::new, |(rules, asset)| rules.insertions(&asset)),
+            rules: self.breaks.rules.clone(),
         })
     }
 
@@ -544,8 +604,6 @@ const fn nanos(moment: UnixMicros) -> i64 {
 
 /// A channel that has been over for so long is an asset: players that were live have seen that it is over.
 const SETTLED_MS: i64 = 60_000;
-/// Where no numbers are told, no group is better than another.
-const ANY_GROUP: &str = "any";
 /// How long before its begin documents tell of a break: time enough for edges to ask what fills it.
 const AHEAD: Micros = Micros::from_seconds(60);
 /// For how long a break is remembered that is over.
@@ -556,3 +614,7 @@ const ON_GRID_NANOS: i64 = 2_000_000;
 /// The same splice comes with times that differ by less.
 const HEARD_NANOS: i64 = 1_000_000_000;
 const MAX_HEARD: usize = 256;
+/// Segments whose names are remembered: those of ten tracks for some minutes.
+const MAX_PUSHED: usize = 1024;
+/// Segments among which one that is coming in is looked for.
+const NEWEST_PUSHED: usize = 32;

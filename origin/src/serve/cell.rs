@@ -19,6 +19,8 @@ use super::manifest::Manifests;
 use crate::media::{Channel, Mark, Snapshot, TrackView};
 use crate::observe;
 use crate::render::hls::{Memory, Playlist, Skip};
+use crate::store::LogNumber;
+use crate::time::UnixMillis;
 
 /// A channel that many requests share.
 pub(super) struct Cell {
@@ -38,9 +40,20 @@ pub(super) struct Cell {
     /// Whoever changes what the break log says does so alone: it is kept before it is shown.
     pub(super) hearing: tokio::sync::Mutex<()>,
     /// The break log as it was last kept.
-    kept_log: Mutex<Option<Arc<Log>>>,
+    kept: Mutex<Kept>,
     /// Deleted: nothing may come into it any more.
     pub(super) gone: AtomicBool,
+}
+
+/// What the store has of a channel's break log.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Kept {
+    /// The log, where it is this origin's own.
+    pub(super) log: Option<Arc<Log>>,
+    /// Which change of it was kept last, as far as is known here.
+    pub(super) number: LogNumber,
+    /// When it was last looked for what other origins keep.
+    pub(super) looked: UnixMillis,
 }
 
 /// What the viewers of one track wait at. Apart, because a chunk that is no whole part yet concerns only those
@@ -150,7 +163,7 @@ impl Cell {
             texts: Mutex::default(),
             dirty: AtomicBool::new(false),
             hearing: tokio::sync::Mutex::default(),
-            kept_log: Mutex::default(),
+            kept: Mutex::default(),
             gone: AtomicBool::new(false),
         };
         cell.publish(snapshot);
@@ -173,17 +186,9 @@ impl Cell {
         done
     }
 
-    /// The break log as it was last kept.
-    pub(super) fn kept_log(&self) -> Option<Arc<Log>> {
-        self.kept_log
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    /// Notes that a break log is kept.
-    pub(super) fn set_kept_log(&self, log: Arc<Log>) {
-        *self.kept_log.lock().unwrap_or_else(PoisonError::into_inner) = Some(log);
+    /// What the store has of the break log.
+    pub(super) fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Requests that wait for media of this channel.

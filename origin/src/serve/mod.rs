@@ -96,14 +96,18 @@ impl Origin {
         let desk = Desk::open(&store).await?;
         for mut channel in store.load(settings).await? {
             let name = channel.name().to_owned();
-            if let Some(log) = store.read_log(&name).await {
+            // Without its log a channel would number its breaks anew: better no origin than that.
+            let (kept, log) = store.read_log(&name).await?;
+            if let Some(log) = log {
                 channel.restore_log(log);
             }
             if let Some(ruled) = desk.rules(&name) {
                 channel.set_rules(Some(Arc::clone(&ruled.rules)));
             }
             tracing::info!(channel = name, tracks = channel.tracks(), "channel brought back");
-            channels.insert(name.clone(), Arc::new(Cell::new(&name, channel, &config.name)));
+            let cell = Cell::new(&name, channel, &config.name);
+            cell.kept().number = kept;
+            channels.insert(name, Arc::new(cell));
         }
         let door = Door::open(&config).await?;
         let pushes = Semaphore::new(config.limits.pushes as usize);
@@ -321,6 +325,7 @@ impl Origin {
             if swept.is_changed {
                 cell.change(|_| ());
             }
+            self.look_for_others(&cell, now).await;
             self.hear_schedule(&cell).await;
             self.decide_ahead(&cell).await;
             let unfit = self.0.fitness.judge(&cell.snapshot(), now);

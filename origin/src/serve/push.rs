@@ -208,7 +208,7 @@ impl Origin {
             }
         };
         match sniffed {
-            Sniffed::Manifest => self.take_manifest(way, head, body).await,
+            Sniffed::Manifest => self.take_manifest(way, rest, head, body).await,
             Sniffed::Foreign(foreign) => Err(foreign.refusal()),
             Sniffed::Media => self.take_media(way, &name, head, body).await,
         }
@@ -304,7 +304,13 @@ impl Origin {
         let _ = tokio::time::timeout(self.0.config.body_idle() * DRAIN_IDLES, drain).await;
     }
 
-    async fn take_manifest(&self, way: &Way, mut text: BytesMut, body: &mut Body) -> Result<(), Error> {
+    async fn take_manifest(
+        &self,
+        way: &Way,
+        rest: &str,
+        mut text: BytesMut,
+        body: &mut Body,
+    ) -> Result<(), Error> {
         let channel: &str = &way.channel;
         let limit = self.0.config.limits.manifest_bytes;
         let mut pace = self.pace();
@@ -322,7 +328,7 @@ impl Origin {
         if let Ok(cell) = self.cell(channel)
             && text.starts_with(b"#EXTM3U")
         {
-            self.hear_markers(&cell, &text).await;
+            self.hear_markers(&cell, rest, &text).await;
         }
         // Of a channel without media a manifest says nothing.
         if ingest::manifest_ends(&text)

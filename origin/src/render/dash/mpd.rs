@@ -1,6 +1,6 @@
 //! The MPD element and what stands directly below it.
 
-use selvedge_breaks::Slice;
+use selvedge_breaks::slice::Told;
 
 use super::period::{Listed, is_shown, listed, write_period};
 use super::{Addressing, Element, Seconds};
@@ -106,14 +106,14 @@ pub fn mpd(snapshot: &Snapshot, addressing: Addressing, now: UnixMillis) -> Mpd 
 fn breaks(snapshot: &Snapshot) -> Vec<Element> {
     let first = snapshot.tracks.iter().filter_map(|track| track.entries.first());
     let first = first.map(Entry::wall).min();
-    let slice = snapshot.breaks.as_ref().zip(first);
-    let slice = slice.map(|(breaks, first)| breaks.slice_from(first));
+    let told = snapshot.breaks.as_ref().zip(first);
+    let told = told.map(|(breaks, first)| breaks.told_from(first));
     let property = |(scheme, value): (&'static str, String)| {
         Element::new("SupplementalProperty")
             .with("schemeIdUri", scheme)
             .with("value", value)
     };
-    slice.iter().flat_map(Slice::properties).map(property).collect()
+    told.iter().flat_map(Told::properties).map(property).collect()
 }
 
 /// What a channel with parts promises, in milliseconds.

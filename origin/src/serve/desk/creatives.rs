@@ -34,10 +34,9 @@ pub(super) async fn file(
     let unknown = || Error::UnknownCreative {
         name: format!("{name}/{file}"),
     };
-    let creatives = origin.0.desk.creatives();
-    let creative = creatives.get(&name).ok_or_else(unknown)?;
-    let Some(kind) = media_type(creative, &file) else {
-        let (text, kind) = document(creative, &file).ok_or_else(unknown)?;
+    let creative = origin.creative(&name).await?.ok_or_else(unknown)?;
+    let Some(kind) = media_type(&creative, &file) else {
+        let (text, kind) = document(&creative, &file).ok_or_else(unknown)?;
         let answer = object(&headers, text.into(), kind, Freshness::Slow, "");
         return Ok(origin.public(answer));
     };
@@ -114,6 +113,26 @@ pub(super) async fn remove(
 }
 
 impl Origin {
+    /// A creative; one that was given to another origin on the same store is read from there.
+    pub(super) async fn creative(&self, name: &str) -> Result<Option<Arc<Creative>>, Error> {
+        if let Some(known) = self.0.desk.creatives().get(name) {
+            return Ok(Some(Arc::clone(known)));
+        }
+        if CreativeName::new(name).is_none() {
+            return Ok(None);
+        }
+        let json = self.0.store.read(&path_of(name, DOCUMENT)).await?;
+        let Some(creative) = json.and_then(|json| Creative::read(&json).ok()) else {
+            return Ok(None);
+        };
+        let creative = Arc::new(creative);
+        let _alone = self.0.desk.adding.lock().await;
+        let mut creatives = BTreeMap::clone(&self.0.desk.creatives());
+        creatives.insert(name.to_owned(), Arc::clone(&creative));
+        self.0.desk.set_creatives(creatives);
+        Ok(Some(creative))
+    }
+
     /// Makes a creative of what was uploaded, where its document says what is there.
     async fn add(&self, name: &str, json: &Bytes) -> Result<(), Error> {
         let refuse = |faults: &Faults| Error::faults(faults);

@@ -54,6 +54,7 @@ impl Origin {
             self.0.desk.note(channel, id, cohort, &kept);
             return Ok(Some(kept));
         }
+        self.know_creatives(channel).await?;
         let Some(made) = self
             .cell(channel)
             .ok()
@@ -74,15 +75,32 @@ impl Origin {
         Ok(Some(made))
     }
 
+    /// Reads the creatives of a channel's rules that were given to another origin on the same store.
+    async fn know_creatives(&self, channel: &str) -> Result<(), Error> {
+        let Some(ruled) = self.0.desk.rules(channel) else {
+            return Ok(());
+        };
+        let (fill, positions) = (&ruled.rules.fill, &ruled.rules.positions);
+        let pods = positions.iter().flat_map(|position| &position.pod);
+        for item in fill.pod.iter().chain(&fill.slate).chain(pods) {
+            self.creative(item.creative.as_str()).await?;
+        }
+        Ok(())
+    }
+
     /// Decides what fills a break for a cohort, with what is there now.
     fn decide(&self, cell: &Cell, id: &BreakId, cohort: &str) -> Option<Bytes> {
         let (structure, fill) = {
             let channel = cell.lock();
-            let fill = channel.rules().map(|rules| rules.fill.clone());
-            let fill = fill.unwrap_or_default();
+            let rules = channel.rules();
+            let fill = rules.map(|rules| rules.fill.clone()).unwrap_or_default();
             let logged = channel.break_log()?.breaks().iter().find(|one| one.id == *id);
             match logged {
-                Some(one) => (one.state.is_aired().then(|| one.structure.clone())?, fill),
+                Some(one) => {
+                    let is_shown = one.state.is_aired() && !is_exempt(one, cohort);
+                    (is_shown.then(|| one.structure.clone())?, fill)
+                }
+                None if rules.is_some_and(|rules| rules.exempts(cohort)) => return None,
                 None => {
                     let (structure, pod) = channel.insertion(id)?;
                     (structure, Fill { pod, ..fill })
@@ -106,7 +124,7 @@ impl Origin {
     /// Decides breaks that are near and not decided, the nearest first and a few at a time, so that no edge waits and no
     /// ad server is asked for many at once.
     pub(in super::super) async fn decide_ahead(&self, cell: &Cell) {
-        let near: Vec<BreakId> = {
+        let near: Vec<Break> = {
             let channel = cell.lock();
             let Some((log, edge)) = channel.break_log().zip(channel.edge()) else {
                 return;
@@ -116,15 +134,15 @@ impl Origin {
                 Stands::Open => true,
                 _ => false,
             };
-            log.aired().filter(is_near).map(|one| one.id.clone()).collect()
+            log.aired().filter(is_near).cloned().collect()
         };
         let asked = self.0.desk.asked(&cell.name);
         let mut wanted = Vec::new();
-        for id in &near {
-            let open = asked
-                .iter()
-                .filter(|cohort| self.0.desk.sent(id, cohort).is_none());
-            wanted.extend(open.map(|cohort| (id, cohort)));
+        for one in &near {
+            let is_open =
+                |cohort: &&String| self.0.desk.sent(&one.id, cohort).is_none() && !is_exempt(one, cohort);
+            let open = asked.iter().filter(is_open);
+            wanted.extend(open.map(|cohort| (&one.id, cohort)));
         }
         wanted.truncate(AT_ONCE);
         for (id, cohort) in wanted {
@@ -186,6 +204,11 @@ impl super::Desk {
         let gone = decided.cohorts.remove(channel).unwrap_or_default();
         decided.sent.retain(|(sent, _), _| !gone.contains_key(sent));
     }
+}
+
+/// Whether a break leaves a cohort with the programme: nothing is decided for it.
+fn is_exempt(one: &Break, cohort: &str) -> bool {
+    one.exempt.iter().any(|exempt| exempt.as_str() == cohort)
 }
 
 /// What is safe in a path and in a file's name.

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use selvedge_breaks::{
-    BreakId, Key, Source, UnixMicros,
+    BreakId, Key, Name, Source, UnixMicros,
     log::{Break, State as Stands},
     rules::{Fill, Planned},
 };
@@ -38,6 +38,8 @@ pub(super) struct Shown {
     in_us: Option<UnixMicros>,
     slots: Vec<Filled>,
     decisions: Vec<String>,
+    /// Cohorts that it leaves with the programme.
+    exempt: Vec<Name>,
     reason: Option<&'static str>,
 }
 
@@ -112,6 +114,7 @@ pub(super) fn shown(origin: &Origin, cell: &Cell, channel: &Channel, one: &Break
         in_us: one.t_in(),
         slots: slots.collect(),
         decisions: origin.0.desk.cohorts(&cell.name, &one.id),
+        exempt: one.exempt.clone(),
         reason,
     }
 }
@@ -159,6 +162,10 @@ fn to_come(name: &str, channel: &Channel, one: &Planned) -> Shown {
         in_us: Some(one.at.plus(one.duration)),
         slots: slots.collect(),
         decisions: Vec::new(),
+        exempt: channel
+            .rules()
+            .map(|rules| rules.exempt.clone())
+            .unwrap_or_default(),
         reason: None,
     }
 }

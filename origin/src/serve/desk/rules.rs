@@ -109,6 +109,30 @@ pub(super) async fn remove(
 }
 
 impl Origin {
+    /// Takes up rules that were written at another origin on the same store. That origin lets the log follow them.
+    pub(super) async fn reread_rules(&self, cell: &Cell) -> Result<(), Error> {
+        let channel = &cell.name;
+        let _alone = self.0.desk.adding.lock().await;
+        let known = self.0.desk.rules(channel);
+        let json = self.0.store.read(&[BREAKS, channel, RULES_DOCUMENT]).await?;
+        if json.as_ref() == known.as_deref().map(|ruled| &ruled.json) {
+            return Ok(());
+        }
+        let read = json.map(|json| Rules::read(&json).map(|rules| Ruled::new(json, rules)));
+        match read.transpose() {
+            Ok(ruled) => {
+                let rules = ruled.as_deref().map(|ruled| Arc::clone(&ruled.rules));
+                self.0.desk.set_rules(channel, ruled);
+                cell.change(|state| state.set_rules(rules));
+                tracing::info!(channel, reason = "rules", "rules of another origin in force");
+            }
+            Err(faults) => {
+                tracing::error!(channel, %faults, "rules of another origin cannot be read: those in force stay");
+            }
+        }
+        Ok(())
+    }
+
     /// Lets the log follow a schedule that was edited: what is gone is called off, what was moved moves.
     async fn follow(&self, cell: &Cell, before: &[Planned], now: &[Planned]) -> Result<(), Error> {
         let changed: Vec<&Planned> = before.iter().filter(|planned| !now.contains(planned)).collect();
