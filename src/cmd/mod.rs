@@ -5,6 +5,7 @@ pub(crate) mod creative;
 pub(crate) mod demo;
 pub(crate) mod edge;
 pub(crate) mod encode;
+mod http;
 pub(crate) mod origin;
 pub(crate) mod token;
 pub(crate) mod watermark;

@@ -7,13 +7,10 @@ use serde_json::{Value, json};
 
 use super::{
     list::Break,
-    store::{
-        OriginPlace,
-        http::{Answer, Trouble},
-        origin::OriginApi,
-    },
+    store::{OriginPlace, origin::OriginApi},
     words::{self, At},
 };
+use crate::cmd::http::{Answer, Trouble};
 use crate::failure::Failure;
 
 #[derive(Debug, clap::Args)]

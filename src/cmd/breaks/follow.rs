@@ -1,14 +1,18 @@
 //! `selvedge breaks follow`
 
-use std::{collections::HashMap, process::ExitCode, time::Duration};
+mod metrics;
+
+use std::{collections::HashMap, path::PathBuf, process::ExitCode, time::Duration};
 
 use selvedge_breaks::{Micros, Rules};
 
+use metrics::{Metrics, Outcome};
+
 use super::{
-    store::{Held, Named, Places, Store, http::Trouble},
+    store::{Held, Named, Places, Store},
     words,
 };
-use crate::{failure::Failure, stop};
+use crate::{cmd::http::Trouble, failure::Failure, stop};
 
 /// A store that fails is asked less and less often, down to this.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
@@ -31,6 +35,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "LENGTH", default_value = "5s", value_parser = words::read_length)]
     every: Micros,
 
+    /// A file that says in Prometheus' text format what became of the rules, for a collector that reads files
+    #[arg(long, value_name = "FILE")]
+    metrics: Option<PathBuf>,
+
     #[command(flatten)]
     places: Places,
 }
@@ -49,6 +57,7 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
         to: Store::open(&args.to, &args.places)?,
         carried: HashMap::new(),
         told: HashMap::new(),
+        metrics: Metrics::begin(&args.channels, args.metrics)?,
     };
     let stop = stop::requested()?;
     tokio::pin!(stop);
@@ -58,6 +67,9 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
         let mut all_went_well = true;
         for channel in &args.channels {
             all_went_well &= follower.round(channel).await;
+        }
+        if let Err(error) = follower.metrics.write() {
+            tracing::warn!(%error, "the file of metrics was not written");
         }
         failures = if all_went_well { 0 } else { failures + 1 };
         let wait = every
@@ -78,6 +90,8 @@ struct Follower {
     carried: HashMap<String, Rules>,
     /// What was last said of each channel.
     told: HashMap<String, Seen>,
+    /// What became of all that was read.
+    metrics: Metrics,
 }
 
 /// What became of what was read, so that it is told once.
@@ -104,7 +118,15 @@ impl Follower {
             Err(trouble) => Seen::Trouble(format!("{}: {trouble}", self.from)),
         };
         let went_well = !matches!(now, Seen::Trouble(_));
-        if self.told.get(channel) != Some(&now) {
+        let is_new = self.told.get(channel) != Some(&now);
+        match &now {
+            Seen::Carried(_) => {}
+            Seen::Nothing => self.metrics.count(channel, Outcome::Missing),
+            Seen::Bad(_) if is_new => self.metrics.count(channel, Outcome::Refused),
+            Seen::Bad(_) => {}
+            Seen::Trouble(_) => self.metrics.count(channel, Outcome::Failed),
+        }
+        if is_new {
             match &now {
                 Seen::Carried(_) => tracing::info!(channel, to = %self.to, "rules in force"),
                 Seen::Nothing => tracing::warn!(channel, from = %self.from, "no rules: those in force stay"),
@@ -120,27 +142,31 @@ impl Follower {
     }
 
     async fn take(&mut self, channel: &str, held: &Held) -> Seen {
+        self.metrics.count(channel, Outcome::Followed);
         let rules = match Rules::read(&held.json) {
             Ok(rules) if rules.channel == channel => rules,
             _ => return Seen::Bad(held.json.clone()),
         };
         if self.carried.get(channel) != Some(&rules) {
-            if let Err(trouble) = self.put(channel, held, &rules).await {
-                return Seen::Trouble(format!("{}: {trouble}", self.to));
+            match self.put(channel, held, &rules).await {
+                Ok(true) => self.metrics.count(channel, Outcome::Pushed),
+                Ok(false) => {}
+                Err(trouble) => return Seen::Trouble(format!("{}: {trouble}", self.to)),
             }
             self.carried.insert(channel.to_owned(), rules);
         }
         Seen::Carried(held.json.clone())
     }
 
-    /// Replaces whatever is in force, unless it says the same.
-    async fn put(&self, channel: &str, held: &Held, rules: &Rules) -> Result<(), Trouble> {
+    /// Replaces whatever is in force, unless it says the same. Says whether it did.
+    async fn put(&self, channel: &str, held: &Held, rules: &Rules) -> Result<bool, Trouble> {
         let there = self.to.read(channel).await?;
         let in_force = there.as_ref().and_then(|there| Rules::read(&there.json).ok());
         if in_force.is_some_and(|in_force| in_force == *rules) {
-            return Ok(());
+            return Ok(false);
         }
-        self.to.write(channel, there.as_ref(), &held.json).await
+        self.to.write(channel, there.as_ref(), &held.json).await?;
+        Ok(true)
     }
 }
 

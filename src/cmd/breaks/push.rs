@@ -10,9 +10,10 @@ use super::{
     change::Told,
     diff::{InForce, headline},
     document::Document,
-    store::{Held, Named, Places, Store, http::Trouble},
+    store::{Held, Named, Places, Store},
     words,
 };
+use crate::cmd::http::Trouble;
 use crate::failure::Failure;
 
 /// How often what was written is read back before it counts as lost, and how long lies between: some stores answer a

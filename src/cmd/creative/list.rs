@@ -7,12 +7,12 @@ use crate::failure::Failure;
 
 /// Prints a line for each creative, by name: seconds, segments, renditions.
 pub(super) async fn run(door: &Door) -> Result<(), Failure> {
-    let (status, body) = door.get("creatives").await?;
-    if !status.is_success() {
-        return Err(door.refused("creatives", status, &String::from_utf8_lossy(&body)));
+    let answer = door.get("creatives").await?;
+    if !answer.status.is_success() {
+        return Err(door.refused("creatives", &answer));
     }
     let mut creatives: Vec<Creative> =
-        serde_json::from_slice(&body).map_err(|error| Failure::run("the origin's answer", error))?;
+        serde_json::from_slice(&answer.body).map_err(|error| Failure::run("the origin's answer", error))?;
     creatives.sort_by(|one, other| one.name.cmp(&other.name));
     for creative in &creatives {
         println!("{}", line(creative));

@@ -51,12 +51,13 @@ async fn put(
         .await
         .map_err(|error| Failure::run(file.display(), error))?;
     let what = format!("creatives/{}/{path}", creative.name);
-    match door.put(&what, kind, bytes).await? {
-        (status, _) if status.is_success() => Ok(()),
-        (StatusCode::CONFLICT, _) => Err(Failure::run(
+    let answer = door.put(&what, kind, bytes).await?;
+    match answer.status {
+        status if status.is_success() => Ok(()),
+        StatusCode::CONFLICT => Err(Failure::run(
             what,
             "another creative has this name already, and none ever changes: choose another with --name",
         )),
-        (status, said) => Err(door.refused(&what, status, &said)),
+        _ => Err(door.refused(&what, &answer)),
     }
 }

@@ -6,11 +6,8 @@ use reqwest::{Client, StatusCode, header::CONTENT_TYPE};
 use selvedge_breaks::Micros;
 use serde_json::Value;
 
-use super::{
-    Held,
-    http::{Answer, Trouble, base, client, segment, send, unwanted},
-    needed, variable_of,
-};
+use super::{Held, PATIENCE, needed};
+use crate::cmd::http::{Answer, Trouble, base, client, segment, send, unwanted, variable_of};
 use crate::failure::Failure;
 
 /// "Up to 60 seconds or more" until a change is seen where the key was read before
@@ -41,9 +38,10 @@ impl Cloudflare {
                     "name the KV namespace by its id, or set CLOUDFLARE_KV_NAMESPACE_ID",
                 )
             })?;
+        let base = base("CLOUDFLARE_API_BASE_URL", API)?;
         Ok(Self {
-            client: client()?,
-            base: base("CLOUDFLARE_API_BASE_URL", API)?,
+            client: client(&base, PATIENCE)?,
+            base,
             account: needed(
                 "CLOUDFLARE_ACCOUNT_ID",
                 "the id of the account that the namespace is in",

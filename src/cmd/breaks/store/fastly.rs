@@ -5,11 +5,8 @@ use std::fmt;
 use reqwest::{Client, RequestBuilder, StatusCode, header::CONTENT_TYPE};
 use selvedge_breaks::Micros;
 
-use super::{
-    Held,
-    http::{Trouble, base, client, segment, send, unwanted},
-    needed, variable_of,
-};
+use super::{Held, PATIENCE, needed};
+use crate::cmd::http::{Trouble, base, client, segment, send, unwanted, variable_of};
 use crate::failure::Failure;
 
 /// Fastly says "eventually consistent" and no bound; reads of what has just changed take up to 300 ms
@@ -36,9 +33,10 @@ impl Fastly {
                     "name the KV store by its id, or set FASTLY_KV_STORE_ID",
                 )
             })?;
+        let base = base("FASTLY_API_ENDPOINT", API)?;
         Ok(Self {
-            client: client()?,
-            base: base("FASTLY_API_ENDPOINT", API)?,
+            client: client(&base, PATIENCE)?,
+            base,
             store,
             token: needed("FASTLY_API_TOKEN", "a token that may write to the KV store")?,
         })

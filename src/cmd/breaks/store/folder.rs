@@ -7,7 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Held, http::Trouble};
+use super::Held;
+use crate::cmd::http::Trouble;
 
 /// A folder, as a web server or a synchronised disk has it; or a file.
 #[derive(Debug)]

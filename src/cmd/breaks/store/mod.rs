@@ -3,14 +3,14 @@
 mod cloudflare;
 mod fastly;
 mod folder;
-pub(super) mod http;
 pub(super) mod origin;
 
-use std::{fmt, path::PathBuf};
+use std::{fmt, path::PathBuf, time::Duration};
 
 use selvedge_breaks::Micros;
 
-use self::{cloudflare::Cloudflare, fastly::Fastly, folder::Folder, http::Trouble, origin::OriginApi};
+use self::{cloudflare::Cloudflare, fastly::Fastly, folder::Folder, origin::OriginApi};
+use crate::cmd::http::{Trouble, variable_of};
 use crate::failure::Failure;
 
 /// Arguments that say where stores are. What opens them comes from the environment alone: other users of a machine see
@@ -145,7 +145,5 @@ fn needed(variable: &str, what: &str) -> Result<String, Failure> {
     variable_of(variable).ok_or_else(|| Failure::configuration(variable, format!("set it to {what}")))
 }
 
-/// A variable of the environment; an empty one is none.
-fn variable_of(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
-}
+/// How long a store may take to answer.
+const PATIENCE: Duration = Duration::from_secs(20);

@@ -8,10 +8,9 @@ use reqwest::{
 };
 use serde_json::Value;
 
-use super::{
-    Held, OriginPlace,
-    http::{Answer, Trouble, client, segment, send, unwanted},
-    variable_of,
+use super::{Held, OriginPlace, PATIENCE};
+use crate::cmd::http::{
+    ADMIN_TOKEN, Answer, ORIGIN, Trouble, client, door, segment, send, shut, unwanted, variable_of,
 };
 use crate::failure::Failure;
 
@@ -26,19 +25,14 @@ pub(in crate::cmd::breaks) struct OriginApi {
 
 impl OriginApi {
     pub(in crate::cmd::breaks) fn open(place: &OriginPlace) -> Result<Self, Failure> {
-        let url = place.origin.clone().or_else(|| variable_of("SELVEDGE_ORIGIN"));
+        let url = place.origin.clone().or_else(|| variable_of(ORIGIN));
         let url = url.unwrap_or_else(|| DEFAULT.to_owned());
-        let parsed = reqwest::Url::parse(&url).ok();
-        if !parsed.is_some_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) {
-            return Err(Failure::configuration(
-                "--origin",
-                format!("{url:?} is no URL such as http://127.0.0.1:9090"),
-            ));
-        }
+        let token = variable_of(ADMIN_TOKEN);
+        let base = door(&url, token.is_some())?;
         Ok(Self {
-            client: client()?,
-            base: url.trim_end_matches('/').to_owned(),
-            token: variable_of("SELVEDGE_ADMIN_TOKEN"),
+            client: client(&base, PATIENCE)?,
+            base,
+            token,
         })
     }
 
@@ -143,17 +137,7 @@ impl OriginApi {
     }
 
     fn refusal(&self, answer: &Answer) -> Trouble {
-        match (answer.status, &self.token) {
-            (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, None) => Trouble::Refused(format!(
-                "{}: set SELVEDGE_ADMIN_TOKEN to the origin's admin_token",
-                answer.complaint()
-            )),
-            (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, Some(_)) => Trouble::Refused(format!(
-                "{}: SELVEDGE_ADMIN_TOKEN is not the origin's admin_token",
-                answer.complaint()
-            )),
-            _ => unwanted(answer),
-        }
+        shut(answer, self.token.is_some()).map_or_else(|| unwanted(answer), Trouble::Refused)
     }
 }
 

@@ -1,22 +1,23 @@
-//! Requests to stores: bounded in time and size, and every answer that is not the wanted one put in words.
+//! Requests to origins and stores: bounded in time and size, and every answer that is not the wanted one put in words.
 
 use std::{fmt, time::Duration};
 
 use reqwest::{Client, RequestBuilder, StatusCode, header::HeaderMap, redirect::Policy};
 use serde_json::Value;
 
-use super::variable_of;
 use crate::failure::Failure;
 
-/// How long a store may take to answer.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// The longest answer: all creatives of an origin.
+const MAX_ANSWER: usize = 32 << 20;
 
-/// No document of rules is longer than 1 MiB, nor is anything else that is read here.
-const MAX_ANSWER: usize = 4 << 20;
+/// What says where the origin's door for operators is.
+pub(super) const ORIGIN: &str = "SELVEDGE_ORIGIN";
+/// What opens it.
+pub(super) const ADMIN_TOKEN: &str = "SELVEDGE_ADMIN_TOKEN";
 
-/// Why a store was not read or written.
+/// Why something was not read or written.
 #[derive(Clone, Debug)]
-pub(in crate::cmd::breaks) enum Trouble {
+pub(super) enum Trouble {
     /// It refused: nothing has changed there.
     Refused(String),
     /// It may or may not have done what it was asked for.
@@ -32,10 +33,10 @@ impl fmt::Display for Trouble {
 
 /// An answer, read to its end.
 #[derive(Debug)]
-pub(in crate::cmd::breaks) struct Answer {
+pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
-    pub(in crate::cmd::breaks) body: Vec<u8>,
+    pub(super) body: Vec<u8>,
 }
 
 impl Answer {
@@ -91,14 +92,55 @@ fn plain(text: &str) -> String {
     text.trim().to_owned()
 }
 
-/// A client that takes nobody elsewhere with what it carries.
-pub(super) fn client() -> Result<Client, Failure> {
+/// A variable of the environment; an empty one is none.
+pub(super) fn variable_of(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// The URL of an origin's door for operators, without a slash at its end. A token goes nowhere in the clear but to this
+/// machine.
+pub(super) fn door(url: &str, has_token: bool) -> Result<String, Failure> {
+    let wrong = |problem: String| Failure::configuration("--origin", problem);
+    let parsed = reqwest::Url::parse(url).ok();
+    let parsed = parsed.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    let Some(parsed) = parsed else {
+        return Err(wrong(format!("{url:?} is no URL such as http://127.0.0.1:9090")));
+    };
+    if has_token && parsed.scheme() == "http" && !is_here(&parsed) {
+        return Err(wrong(format!(
+            "{url:?} would carry the token in the clear: give an https URL"
+        )));
+    }
+    Ok(url.trim_end_matches('/').to_owned())
+}
+
+/// What is wrong with the token of an origin's door; `None` where an answer says something else.
+pub(super) fn shut(answer: &Answer, has_token: bool) -> Option<String> {
+    let is_shut = matches!(answer.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+    let complaint = answer.complaint();
+    is_shut.then(|| match has_token {
+        true => format!("{complaint}: {ADMIN_TOKEN} is not the origin's admin_token"),
+        false => format!("{complaint}: set {ADMIN_TOKEN} to the origin's admin_token"),
+    })
+}
+
+fn is_here(url: &reqwest::Url) -> bool {
+    url.host_str()
+        .is_some_and(|host| matches!(host, "localhost" | "[::1]") || host.starts_with("127."))
+}
+
+/// A client for what is below a URL: it waits for so long, and takes nobody elsewhere with what it carries.
+pub(super) fn client(base: &str, patience: Duration) -> Result<Client, Failure> {
     // Whichever was installed first serves: an error means that there is one.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::builder()
-        .timeout(PATIENCE)
+    let mut client = Client::builder()
+        .timeout(patience)
         .redirect(Policy::none())
-        .user_agent(concat!("selvedge/", env!("CARGO_PKG_VERSION")))
+        .user_agent(concat!("selvedge/", env!("CARGO_PKG_VERSION")));
+    if reqwest::Url::parse(base).is_ok_and(|url| is_here(&url)) {
+        client = client.no_proxy();
+    }
+    client
         .build()
         .map_err(|error| Failure::run("the HTTP client", error))
 }
@@ -151,7 +193,7 @@ fn told(error: &reqwest::Error) -> String {
         cause = inner;
     }
     if error.is_timeout() {
-        return format!("no answer within {} s", PATIENCE.as_secs());
+        return "no answer in time".to_owned();
     }
     cause.to_string()
 }
@@ -163,10 +205,7 @@ pub(super) fn base(variable: &str, default: &str) -> Result<String, Failure> {
         return Ok(default.to_owned());
     };
     let parsed = reqwest::Url::parse(&url).map_err(|error| Failure::configuration(variable, error))?;
-    let is_here = parsed
-        .host_str()
-        .is_some_and(|host| matches!(host, "localhost" | "[::1]") || host.starts_with("127."));
-    if parsed.scheme() != "https" && !is_here {
+    if parsed.scheme() != "https" && !is_here(&parsed) {
         return Err(Failure::configuration(
             variable,
             format!("{url:?} would carry a token in the clear: give an https URL"),
@@ -223,6 +262,22 @@ mod tests {
         ];
         for (status, body, said) in cases {
             assert_eq!(answer(status, body).complaint(), said);
+        }
+    }
+
+    #[test]
+    fn a_token_is_sent_in_the_clear_to_this_machine_alone() {
+        for (url, has_token) in [
+            ("http://127.0.0.1:9090/", true),
+            ("http://localhost:9090", true),
+            ("https://origin.example", true),
+            ("http://origin.example", false),
+        ] {
+            assert_eq!(door(url, has_token).unwrap(), url.trim_end_matches('/'));
+        }
+        assert!(door("http://origin.example", true).is_err());
+        for wrong in ["origin", "ftp://origin.example", "http://"] {
+            assert!(door(wrong, false).is_err(), "{wrong}");
         }
     }
 
