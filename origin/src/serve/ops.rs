@@ -46,33 +46,53 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 
 const HTML: &str = "text/html; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
+const STYLE: &str = "text/css; charset=utf-8";
 
 /// Name, media type, bytes.
 const FILES: &[(&str, &str, &[u8])] = &[
     ("index.html", HTML, include_bytes!("../../../web/ops/index.html")),
-    (
-        "style.css",
-        "text/css; charset=utf-8",
-        include_bytes!("../../../web/ops/style.css"),
-    ),
+    ("base.css", STYLE, include_bytes!("../../../web/base.css")),
+    ("style.css", STYLE, include_bytes!("../../../web/ops/style.css")),
     (
         "icon.svg",
         "image/svg+xml",
         include_bytes!("../../../web/ops/icon.svg"),
     ),
+    (
+        "actions.js",
+        SCRIPT,
+        include_bytes!("../../../web/ops/actions.js"),
+    ),
     ("api.js", SCRIPT, include_bytes!("../../../web/ops/api.js")),
     ("app.js", SCRIPT, include_bytes!("../../../web/ops/app.js")),
+    ("ask.js", SCRIPT, include_bytes!("../../../web/ops/ask.js")),
     ("breaks.js", SCRIPT, include_bytes!("../../../web/ops/breaks.js")),
+    ("chips.js", SCRIPT, include_bytes!("../../../web/ops/chips.js")),
     ("dom.js", SCRIPT, include_bytes!("../../../web/ops/dom.js")),
     ("list.js", SCRIPT, include_bytes!("../../../web/ops/list.js")),
+    ("look.js", SCRIPT, include_bytes!("../../../web/ops/look.js")),
+    ("move.js", SCRIPT, include_bytes!("../../../web/ops/move.js")),
     ("rules.js", SCRIPT, include_bytes!("../../../web/ops/rules.js")),
+    (
+        "rules-dialog.js",
+        SCRIPT,
+        include_bytes!("../../../web/ops/rules-dialog.js"),
+    ),
     ("scale.js", SCRIPT, include_bytes!("../../../web/ops/scale.js")),
+    (
+        "schedule.js",
+        SCRIPT,
+        include_bytes!("../../../web/ops/schedule.js"),
+    ),
+    ("show.js", SCRIPT, include_bytes!("../../../web/ops/show.js")),
+    ("state.js", SCRIPT, include_bytes!("../../../web/ops/state.js")),
     ("time.js", SCRIPT, include_bytes!("../../../web/ops/time.js")),
     (
         "timeline.js",
         SCRIPT,
         include_bytes!("../../../web/ops/timeline.js"),
     ),
+    ("token.js", SCRIPT, include_bytes!("../../../web/ops/token.js")),
 ];
 
 #[cfg(test)]
