@@ -280,6 +280,62 @@ fn claims_of_a_file_go_in_as_they_are_and_flags_replace_them() {
 }
 
 #[test]
+fn a_watermark_is_minted_by_flags() {
+    let desk = Desk::new();
+    let claims = |flags: &[&str]| -> Value {
+        let shown = told(&selvedge(&["token", "inspect", "--json", &desk.mint(flags)]));
+        serde_json::from_str::<Value>(&shown).unwrap()["claims"].clone()
+    };
+    let derived = claims(&["--mark-id", "s-7f3a", "--mark-key-version", "3"]);
+    for (key, value) in [("300", 1), ("301", 254), ("302", 32_760), ("306", 0), ("307", 3)] {
+        assert_eq!(derived[key], value, "{key}");
+    }
+    assert_eq!(derived["305"], "s-7f3a");
+
+    let direct = claims(&[
+        "--mark-pattern",
+        "0a0b0c",
+        "--mark-bits",
+        "20",
+        "--mark-vendor",
+        "7",
+    ]);
+    assert_eq!((&direct["302"], &direct["301"]), (&json!(20), &json!(7)));
+    assert_eq!(direct["304"], json!({"h": "0a0b0c"}));
+
+    let output = selvedge(&[
+        "token",
+        "mint",
+        "--key",
+        &desk.key,
+        "--mark-pattern",
+        "0a",
+        "--mark-bits",
+        "9",
+    ]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(said(&output).contains("--mark-pattern: give as many bytes as --mark-bits takes"));
+}
+
+#[test]
+fn a_plan_for_watermarks_says_how_long_a_recording_must_be() {
+    let plan = |more: &[&str]| {
+        let flags = ["watermark", "plan", "--audience", "1000", "--code", "2", "--json"];
+        selvedge(&[&flags[..], more].concat())
+    };
+    let planned: Value = serde_json::from_str(&told(&plan(&[]))).unwrap();
+    let segments = planned["scores"][0]["segments"].as_u64().unwrap();
+    assert!((20..80).contains(&segments), "{planned}");
+    let wrong = plan(&["--colluders", "17"]);
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(
+        said(&wrong).contains("colluders must be 1 to 16"),
+        "{}",
+        said(&wrong)
+    );
+}
+
+#[test]
 fn wrong_flags_of_mint_are_one_line_with_the_fix() {
     let desk = Desk::new();
     for (flags, told) in [
