@@ -296,7 +296,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 32, ..laid::cases() })]
+    #![proptest_config(laid::cases())]
 
     #[test]
     fn any_channel_is_guided_to_where_it_would_be_stitched(channel in any_channel(false), window in 9_usize..24) {

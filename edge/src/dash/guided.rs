@@ -4,7 +4,7 @@
 use core::fmt::Write as _;
 use std::borrow::Cow;
 
-use selvedge_breaks::{After, Micros, Slice, UnixMicros, rules::Restriction};
+use selvedge_breaks::{Airing, Micros, Slice, rules::Restriction};
 
 use super::{
     edits::{Edits, with_indent},
@@ -40,9 +40,8 @@ pub fn guide<'d>(mpd: &'d str, guiding: &Guiding<'_>) -> Cow<'d, str> {
     for out in &source.left_out {
         edits.remove(with_indent(mpd, out));
     }
-    let window = Window::of(&source);
     let breaks: Vec<_> = announced(guiding.slice)
-        .filter(|announced| window.touches(&source, announced))
+        .filter(|announced| is_in_window(&source, announced.airing))
         .collect();
     for (index, period) in source.periods.iter().enumerate() {
         let Some(at) = period.events_at else { continue };
@@ -58,7 +57,6 @@ pub fn guide<'d>(mpd: &'d str, guiding: &Guiding<'_>) -> Cow<'d, str> {
             source: &source,
             period,
             guiding,
-            window,
             blanks: mpd.get(with_indent(mpd, &(at..at))).unwrap_or_default(),
         };
         for is_inserted in [false, true] {
@@ -73,49 +71,24 @@ pub fn guide<'d>(mpd: &'d str, guiding: &Guiding<'_>) -> Cow<'d, str> {
     Cow::Owned(out)
 }
 
-/// What a source has come to.
-#[derive(Clone, Copy, Debug)]
-struct Window {
-    /// Where the first segment begins, where that is known.
-    begin: Option<UnixMicros>,
-    /// How far it has come. A segment may be listed that its own clock says is not there yet.
-    edge: UnixMicros,
+/// For how long the programme is left: until it is back where it would be stitched, as far as that is known.
+fn length(airing: &Airing) -> Micros {
+    airing
+        .rejoin()
+        .map_or(airing.planned, |back| back.since(airing.out))
 }
 
-impl Window {
-    fn of(source: &Source<'_>) -> Self {
-        let published = source.published.unwrap_or(UnixMicros(i64::MAX));
-        let (begin, edge) = match source.reach() {
-            Some(Reach::Listed { begin, edge }) => (Some(begin), source.begin.plus(edge).min(published)),
-            Some(Reach::Clock { begin }) => (begin, published),
-            None => (None, published),
-        };
-        Self {
-            begin: begin.map(|begin| source.begin.plus(begin)),
-            edge,
-        }
-    }
-
-    /// Whether anything of a break is left in the window, or still to come.
-    fn touches(&self, source: &Source<'_>, announced: &Announced<'_>) -> bool {
-        let end = announced.airing.out.plus(self.length(announced));
-        let first = source
-            .periods
-            .first()
-            .map(|period| source.begin.plus(period.start));
-        let begin = self.begin.max(first);
-        begin.is_none_or(|begin| end > begin) || announced.airing.is_inserted()
-    }
-
-    /// For how long the programme is left: as it would be stitched.
-    fn length(&self, announced: &Announced<'_>) -> Micros {
-        let airing = announced.airing;
-        let length = announced.settled(self.edge).unwrap_or(airing.planned);
-        match airing.structure.after {
-            After::Resume => airing.structure.shape(length).end.min(length),
-            After::Wait | After::Slate(_) => length,
-        }
-    }
+/// Whether anything of a break is left in the window, or still to come.
+fn is_in_window(source: &Source<'_>, airing: &Airing) -> bool {
+    let begin = match source.reach() {
+        Some(Reach::Listed { begin, .. }) => Some(begin),
+        Some(Reach::Clock { begin }) => begin,
+        None => None,
+    };
+    let begin = begin.max(source.periods.first().map(|period| period.start));
+    let length = length(airing);
+    let end = source.moment(airing.out.plus(length));
+    airing.is_inserted() || (length > Micros::ZERO && begin.is_none_or(|begin| end > begin))
 }
 
 /// Writes the event streams of a Period.
@@ -123,7 +96,6 @@ struct Stream<'s> {
     source: &'s Source<'s>,
     period: &'s Period<'s>,
     guiding: &'s Guiding<'s>,
-    window: Window,
     /// The blanks before a child of the Period, from the line's end on.
     blanks: &'s str,
 }
@@ -153,7 +125,7 @@ impl Stream<'_> {
             announced.content
         } else {
             // Of one that began before the Period, what is left.
-            self.window.length(announced).plus(at.min(Micros::ZERO))
+            length(airing).plus(at.min(Micros::ZERO))
         };
         let id = number_of(airing.id.as_str());
         let at = at.max(Micros::ZERO).0;

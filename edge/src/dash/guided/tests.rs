@@ -1,4 +1,4 @@
-use selvedge_breaks::{Airing, BreakId, Key, Mode, Slot, Structure};
+use selvedge_breaks::{After, BreakId, Key, Mode, Slot, Structure, UnixMicros};
 
 use super::*;
 
@@ -117,10 +117,10 @@ fn an_event_is_as_long_as_the_programme_is_left() {
     assert_eq!(told(6, None, slate()), [(4, 8)], "as it is planned");
     assert_eq!(
         told(6, Some(8), slate()),
-        [(4, 8)],
-        "an end that is not published"
+        [(4, 4)],
+        "an early end, as soon as it is known"
     );
-    assert_eq!(told(8, Some(8), slate()), [(4, 4)], "an early end");
+    assert_eq!(told(8, Some(4), slate()), [], "ended as it began");
     assert_eq!(
         told(6, None, After::Resume),
         [(4, 4)],
@@ -131,16 +131,7 @@ fn an_event_is_as_long_as_the_programme_is_left() {
 }
 
 #[test]
-fn a_segment_that_is_listed_ahead_ends_no_break() {
-    let ahead = mpd(8, "").replace("T20:00:08.000Z", "T20:00:07.000Z");
-    assert_eq!(
-        events(&guided(&ahead, vec![airing(4, Some(8), slate())])),
-        [(4, 8)]
-    );
-}
-
-#[test]
-fn where_numbers_follow_from_the_clock_a_break_ends_with_the_time_of_publishing() {
+fn where_numbers_follow_from_the_clock_the_time_of_publishing_says_what_is_out_of_the_window() {
     let at = |second: i64| {
         format!(
             "<m:MPD availabilityStartTime=\"2026-01-01T20:00:00Z\" publishTime=\"2026-01-01T20:00:{second:02}Z\" \
@@ -152,9 +143,9 @@ fn where_numbers_follow_from_the_clock_a_break_ends_with_the_time_of_publishing(
         let text = guided(&at(second), vec![airing(4, Some(8), slate())]).replace("<m:", "<");
         events(&text)
     };
-    assert_eq!(told(6), [(4, 8)]);
-    assert_eq!(told(8), [(4, 4)]);
-    assert_eq!(told(20), []);
+    assert_eq!(told(6), [(4, 4)]);
+    assert_eq!(told(13), [(4, 4)]);
+    assert_eq!(told(14), []);
 }
 
 #[test]
