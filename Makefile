@@ -72,6 +72,7 @@ bench:
 	@scripts/bench-token.sh
 	@scripts/bench-edges.sh
 	@scripts/bench-origin.sh
+	@scripts/bench-watermark.sh
 
 soak: tools
 	SOAK_HOURS=$(SOAK_HOURS) cargo test --locked --release -p selvedge-origin --test soak -- --ignored --nocapture
