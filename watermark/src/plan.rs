@@ -1,7 +1,7 @@
 //! How long a recording must be: the segments that it takes to name a leaker among an audience.
 //!
 //! The code, a coalition and its attack are simulated; the odds of accusing an innocent session are not, for they are too
-//! small: they are those of [`Tail`](crate::score::Tail). The draws come from a seed, so a plan is the same each time.
+//! small: they are those of [`Tail`]. The draws come from a seed, so a plan is the same each time.
 
 use thiserror::Error;
 
