@@ -150,6 +150,12 @@ impl Airing {
         rejoin(&self.structure, self.out, self.t_in)
     }
 
+    /// With which moment of the programme it would go on by its plan; `None` where a break is inserted.
+    pub fn planned_rejoin(&self) -> Option<UnixMicros> {
+        let plan = Some(self.out.plus(self.planned));
+        rejoin(&self.structure, self.out, plan).filter(|_| !self.is_inserted())
+    }
+
     /// What it adds to the numbers of all that follows it in this playlist; `None` until it is over there.
     pub fn sums(&self) -> Option<Sums> {
         sums(&self.structure, self.anchor?, self.length()?)

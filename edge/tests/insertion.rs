@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
 
 use dash_player::Mpd;
 use player::{Player, Playlist};
-use proptest::prelude::*;
+use proptest::{prelude::*, test_runner::FileFailurePersistence};
 use selvedge_breaks::{
     After, Airing, Anchor, BreakId, Decision, Key, Micros, Mode, Return, Slice, Slot, Structure, UnixMicros,
     decision::{Ad, Media, Segment},
@@ -582,7 +582,10 @@ fn shown(asset: &Asset, list: &Playlist) -> Vec<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn any_asset_shows_all_of_its_programme_and_of_its_breaks(asset in any_asset()) {

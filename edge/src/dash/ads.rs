@@ -19,7 +19,7 @@ use super::{
     write::Writer,
     xml::{Escaped, Kind, Tag, resolved},
 };
-use crate::timeline::{decision_for, media};
+use crate::timeline::{Shown, decision_for, shown};
 
 impl Writer<'_> {
     /// Writes the Period of a slot. Nothing is written where nothing can be shown there: the Period before it lasts until
@@ -117,10 +117,10 @@ impl Writer<'_> {
         let name = resolved(representation.tag.attribute("id")?);
         let template = period.templates.get(representation.template?)?;
         let first = slot.hole.places.get(slot.places.start)?;
-        let (ad, media) = media(decision, slot.hole.airing, first, &name, self.target)?;
+        let Shown { ad, media, segments } = shown(decision, slot.hole.airing, first, &name, self.target)?;
         let last = slot.hole.places.get(slot.places.end.checked_sub(1)?)?;
         // Of slate there may be less than there is room for.
-        let range = index(first.segment)?..(index(last.segment)? + 1).min(media.segments.len());
+        let range = index(first.segment)?..(index(last.segment)? + 1).min(segments.len());
         if range.is_empty() {
             return None;
         }

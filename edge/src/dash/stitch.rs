@@ -59,6 +59,7 @@ fn stitched(source: &Source<'_>, stitching: &Stitching<'_>) -> Option<String> {
     writer.look_again = coming.and_then(|_| source.step());
     let inserted = holes.iter().map(Hole::inserts);
     writer.longer = inserted.fold(Micros::ZERO, Micros::plus);
+    writer.tells_ahead = matches!(reach, Reach::Clock { .. });
     writer.write(&items)
 }
 

@@ -3,7 +3,7 @@
 use core::{fmt::Write as _, ops::Range};
 use std::{borrow::Cow, sync::Arc};
 
-use selvedge_breaks::{Decision, Micros};
+use selvedge_breaks::{Airing, Decision, Micros};
 
 use super::{
     edits::{Edits, with_indent},
@@ -34,6 +34,8 @@ pub(super) struct Writer<'a> {
     pub(super) longer: Micros,
     /// Whether there are other Periods than the source's, so that all have to say when they begin.
     splits: bool,
+    /// Whether Periods are told before they begin.
+    pub(super) tells_ahead: bool,
 }
 
 impl<'a> Writer<'a> {
@@ -68,6 +70,7 @@ impl<'a> Writer<'a> {
             look_again: None,
             longer: Micros::ZERO,
             splits: false,
+            tells_ahead: false,
         }
     }
 
@@ -156,7 +159,7 @@ impl<'a> Writer<'a> {
             edits.set(text, &period.tag, "start", start.to_string());
         }
         if let Some(hole) = piece.from {
-            let id = self.id_behind(period, &hole.airing.id.to_string());
+            let id = self.id_behind(period, hole.airing, piece.start);
             edits.set(text, &period.tag, "id", id);
         }
         if is_cut {
@@ -181,12 +184,20 @@ impl<'a> Writer<'a> {
         true
     }
 
-    /// The name of what a break leaves of a Period behind it: no other break's, nor ever another.
-    fn id_behind(&self, period: &Period<'_>, airing: &str) -> String {
-        match period.id() {
-            Some(id) => format!("{id}.{}", Escaped(airing)),
-            None => format!("{}.{}", Seconds(period.start), Escaped(airing)),
+    /// The name of what a break leaves of a Period behind it: no other break's, nor ever another. Where it was told ahead
+    /// and the break ends otherwise than planned, it is not the one that was told.
+    fn id_behind(&self, period: &Period<'_>, airing: &Airing, start: Micros) -> String {
+        let name = airing.id.to_string();
+        let mut id = match period.id() {
+            Some(id) => format!("{id}.{}", Escaped(&name)),
+            None => format!("{}.{}", Seconds(period.start), Escaped(&name)),
+        };
+        let plan = airing.planned_rejoin().map(|plan| self.source.moment(plan));
+        if self.tells_ahead && plan.is_some_and(|plan| plan != start) {
+            let length = start.less(self.source.moment(airing.out));
+            let _ = write!(id, ".{}", length.0);
         }
+        id
     }
 
     /// A Period that another follows lasts until that begins, and says nothing of it itself.

@@ -109,6 +109,15 @@ impl<'s> Plan<'s> {
         }
     }
 
+    /// Whether any number may be another than the source's. What has gone from the window counts by its sums alone, so
+    /// that it does not matter for how long a break is told of.
+    pub(super) fn moves_any(&self) -> bool {
+        let has_gone = |span: &&Span<'_>| span.back.is_some_and(|back| back < 0);
+        let gone = self.spans.iter().take_while(has_gone).last();
+        self.spans.iter().any(|span| !has_gone(&span))
+            || gone.map_or(self.before, |gone| gone.after) != Sums::default()
+    }
+
     /// How much later a source segment is than in the source, by what is inserted before it.
     pub(super) fn later(&self, segment: usize) -> Micros {
         let segment = i64::try_from(segment).unwrap_or(i64::MAX);

@@ -19,21 +19,28 @@ pub(super) fn last_listed(
 ) -> Last {
     let index = last.0.since(window.media);
     let mut shift = plan.before;
+    let mut before: Option<&Span<'_>> = None;
     for span in plan.spans {
         if index < span.out {
             break;
         }
         if span.back.is_none_or(|back| index < back) {
             let edge = end_of(window, index, last.1, part.unwrap_or_default());
-            return last_of(span, window, pods, edge, last);
+            // While nothing of it is out, the last thing is what is before it: another break, or the programme.
+            let met = before.filter(|before| before.back == Some(span.out));
+            let of_break = last_of(span, pods, edge, last);
+            return of_break
+                .or_else(|| last_of(met?, pods, edge, last))
+                .unwrap_or_else(|| last_before(span, window, last));
         }
         shift = span.after;
+        before = Some(span);
     }
     (last.0.plus(shift.msn), last.1)
 }
 
-/// What a break's rendition lists last where its source ends at `edge`.
-fn last_of(span: &Span<'_>, window: &Window<'_>, pods: &Pods<'_>, edge: UnixMicros, last: Last) -> Last {
+/// What of a break a rendition lists last where its source ends at `edge`; `None` where nothing of it is out.
+fn last_of(span: &Span<'_>, pods: &Pods<'_>, edge: UnixMicros, last: Last) -> Option<Last> {
     let mut listed = None;
     for (index, place) in span.places.iter().enumerate() {
         let segment = pods.fill(span.airing, place).map(|filling| filling.segment);
@@ -46,11 +53,14 @@ fn last_of(span: &Span<'_>, window: &Window<'_>, pods: &Pods<'_>, edge: UnixMicr
         let number = span.numbers(index, place).0;
         listed = Some((number, last_part(count).filter(|_| last.1.is_some())));
     }
-    listed.unwrap_or_else(|| {
-        let before = window.get(span.out.saturating_sub(1));
-        let parts = before.map_or(0, |segment| usize::try_from(segment.parts).unwrap_or(0));
-        (span.media.plus(-1), last_part(parts).filter(|_| last.1.is_some()))
-    })
+    listed
+}
+
+/// What a rendition lists last before a break.
+fn last_before(span: &Span<'_>, window: &Window<'_>, last: Last) -> Last {
+    let before = window.get(span.out.saturating_sub(1));
+    let parts = before.map_or(0, |segment| usize::try_from(segment.parts).unwrap_or(0));
+    (span.media.plus(-1), last_part(parts).filter(|_| last.1.is_some()))
 }
 
 fn last_part(count: usize) -> Option<u64> {

@@ -41,7 +41,7 @@ pub struct Stitching<'a> {
 
 impl Stitching<'_> {
     /// Whether there is no break, nor has been any.
-    pub(super) fn is_plain(&self) -> bool {
+    fn is_plain(&self) -> bool {
         self.slice.breaks.is_empty() && self.slice.before == Sums::default()
     }
 
@@ -123,7 +123,7 @@ fn write<'a>(source: &'a Source<'a>, stitching: &Stitching<'a>, reroot: Option<&
 pub(super) fn return_date(back: &Span<'_>, start: UnixMicros) -> UnixMicros {
     let end = back.airing.rejoin();
     end.filter(|end| end.since(start).0.abs() <= ROUNDING.0)
-        .unwrap_or(UnixMicros(start.millis().saturating_mul(1000)))
+        .unwrap_or(start)
 }
 
 /// Dates have milliseconds.

@@ -77,7 +77,7 @@ impl<'a> Writer<'a> {
             reroot,
             path: stitching.path,
             edge: window.edge(),
-            explicit_iv: !stitching.is_plain() && source.has_implicit_iv(),
+            explicit_iv: plan.moves_any() && source.has_implicit_iv(),
             keyed: false,
             skipped,
             skips: skipped,

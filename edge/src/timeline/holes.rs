@@ -1,6 +1,6 @@
 //! Breaks by time alone, for a timeline without numbers.
 
-use selvedge_breaks::{Airing, Micros, Place, Slice, UnixMicros};
+use selvedge_breaks::{After, Airing, MAX_LENGTH, Micros, Place, Slice, Structure, UnixMicros};
 
 use super::resolve::held;
 
@@ -62,9 +62,9 @@ pub(crate) fn holes(
         let structure = &airing.structure;
         let places = match edge {
             Some(edge) => held(airing, edge),
-            None => structure
-                .within(airing.length().unwrap_or(airing.planned))
-                .collect(),
+            // All of it, wherever the source has come to.
+            None if airing.is_inserted() => held(airing, airing.out),
+            None => told_ahead(structure, airing.length().unwrap_or(airing.planned)),
         };
         let Some(last) = places.last() else {
             continue;
@@ -84,9 +84,16 @@ pub(crate) fn holes(
                 airing.out.plus(last.end) <= edge.plus(tolerance) && edge > back.plus(tolerance)
             })
         };
+        let rejoin = match (edge, airing.length()) {
+            // Behind what was told ahead.
+            (None, Some(length)) if structure.after == After::Resume => {
+                Some(airing.out.plus(last.end.min(length)))
+            }
+            _ => airing.rejoin(),
+        };
         let back = match airing.is_inserted() {
             true => Some(at),
-            false => airing.rejoin().filter(is_there),
+            false => rejoin.filter(is_there),
         };
         let hole = Hole {
             airing,
@@ -101,9 +108,24 @@ pub(crate) fn holes(
     holes
 }
 
+/// The segments of a break of `length` that players find by their numbers. By their clocks the last segment of a slot is
+/// there when one of usual length would be: what they may have by then is not taken back, but cut off by the Period behind.
+fn told_ahead(structure: &Structure, length: Micros) -> Vec<Place> {
+    let limit = length.min(MAX_LENGTH).plus(structure.tolerance);
+    let usual = |place: &Place| match &structure.after {
+        After::Slate(round) if place.is_slate => round.segment(),
+        _ => structure
+            .slots
+            .get(place.slot)
+            .map_or(Micros::ZERO, |slot| slot.segment()),
+    };
+    let is_there = |place: &Place| place.end.min(place.start.plus(usual(place))) <= limit;
+    structure.places().take_while(is_there).collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use selvedge_breaks::{After, BreakId, Key, Mode, Slot, Structure};
+    use selvedge_breaks::{BreakId, Key, Mode, Slot};
 
     use super::*;
 
@@ -181,6 +203,21 @@ mod tests {
         let holes = holes(&slice, None, |airing| Some(airing.out));
         let later: Vec<_> = holes.iter().map(|hole| hole.later.0 / 1_000_000).collect();
         assert_eq!(later, [0, 6, 12, 12]);
+    }
+
+    #[test]
+    fn what_players_may_have_by_their_clocks_is_not_taken_back() {
+        let mut early = airing(0, Some(5));
+        early.structure.slots = vec![Slot::new(2, Micros::from_seconds(2), Micros::from_seconds(3)).unwrap()];
+        early.planned = Micros::from_seconds(5);
+        let end = |millis| {
+            let mut early = early.clone();
+            early.t_in = Some(OUT.plus(Micros::from_millis(millis)));
+            found(vec![early], None)
+        };
+        assert_eq!(end(5000), [(0, 2, Some(5))]);
+        assert_eq!(end(4500), [(0, 2, Some(4))], "cut off");
+        assert_eq!(end(3500), [(0, 1, Some(3))]);
     }
 
     #[test]

@@ -37,7 +37,7 @@ mod number;
 mod resolve;
 
 pub(crate) use announced::{Announced, announced};
-pub(crate) use fill::{Filling, Pods, decision_for, media, rounded_seconds};
+pub(crate) use fill::{Filling, Pods, Shown, decision_for, rounded_seconds, shown};
 pub(crate) use holes::{Hole, holes};
 pub use number::{DiscontinuitySequence, MediaSequence};
 pub(crate) use resolve::{Extent, Out, Segment, Span, Window, resolve};

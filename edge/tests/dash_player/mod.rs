@@ -51,11 +51,21 @@ pub(crate) struct Mpd {
 /// What a session has seen.
 #[derive(Debug, Default)]
 pub(crate) struct Player {
-    /// Period, Representation and URL: the place of each segment.
-    pub(crate) seen: BTreeMap<(String, String, String), Segment>,
-    fixed: BTreeMap<(String, String), (String, String, i64, i64)>,
-    starts: BTreeMap<String, Micros>,
+    periods: BTreeMap<String, SeenPeriod>,
     pub(crate) last: Option<Mpd>,
+}
+
+#[derive(Debug)]
+struct SeenPeriod {
+    start: Micros,
+    tracks: BTreeMap<String, SeenTrack>,
+}
+
+#[derive(Debug)]
+struct SeenTrack {
+    fixed: (String, String, i64, i64),
+    /// By their URLs.
+    segments: BTreeMap<String, Segment>,
 }
 
 impl Element {
@@ -237,8 +247,15 @@ fn track(period: &Period, set: &Element, addressed: &Element, now: Micros) -> Tr
             "as many URLs as segments"
         );
     } else if let Some(length) = addressed.number("duration") {
-        // A segment can be had when it has ended (A.3.2), and is one of a Period while it begins in it.
-        let nominal = |index: i64| period.start.plus(Micros(index * length * 1_000_000 / timescale));
+        // A segment can be had when it has ended (A.3.2), and is one of a Period while it begins in it. The first one may
+        // begin before the Period does (5.3.9.2.2).
+        let ahead = addressed.number("eptDelta").unwrap_or(0);
+        let nominal = |index: i64| {
+            let ticks = index * length + ahead;
+            period
+                .start
+                .plus(Micros((ticks * 1_000_000).div_euclid(timescale)))
+        };
         let last = addressed.number("endNumber").unwrap_or(i64::MAX);
         let mut index = 0;
         while nominal(index + 1) <= now.plus(Micros(1))
@@ -265,16 +282,44 @@ fn track(period: &Period, set: &Element, addressed: &Element, now: Micros) -> Tr
 }
 
 impl Player {
+    /// Where a Period began.
+    pub(crate) fn start(&self, period: &str) -> Micros {
+        self.periods[period].start
+    }
+
+    /// The `presentationTimeOffset` of a Representation in a Period.
+    pub(crate) fn offset(&self, period: &str, id: &str) -> i64 {
+        self.periods[period].tracks[id].fixed.2
+    }
+
+    /// All segments, with their Periods and Representations.
+    pub(crate) fn seen(&self) -> impl Iterator<Item = (&str, &str, &Segment)> {
+        self.periods.iter().flat_map(|(period, seen)| {
+            seen.tracks.iter().flat_map(move |(id, track)| {
+                let segments = track.segments.values();
+                segments.map(move |segment| (period.as_str(), id.as_str(), segment))
+            })
+        })
+    }
+
     /// Loads the MPD again.
     pub(crate) fn load(&mut self, text: &str, now: Micros) {
         let mpd = Mpd::read(text, now);
         for period in &mpd.periods {
-            let start = self.starts.entry(period.id.clone()).or_insert(period.start);
-            assert_eq!(*start, period.start, "the Period {} moved:\n{text}", period.id);
+            if !self.periods.contains_key(&period.id) {
+                let seen = SeenPeriod {
+                    start: period.start,
+                    tracks: BTreeMap::new(),
+                };
+                self.periods.insert(period.id.clone(), seen);
+            }
+            let known = self.periods.get_mut(&period.id).unwrap();
+            assert_eq!(
+                known.start, period.start,
+                "the Period {} moved:\n{text}",
+                period.id
+            );
             for (id, track) in &period.tracks {
-                let key = (period.id.clone(), id.clone());
-                let fixed = self.fixed.entry(key).or_insert_with(|| track.fixed.clone());
-                assert_eq!(*fixed, track.fixed, "{id} of {} changed:\n{text}", period.id);
                 for pair in track.segments.windows(2) {
                     assert!(
                         (pair[1].begin.0 - pair[0].end.0).abs() <= 25,
@@ -282,10 +327,23 @@ impl Player {
                         period.id
                     );
                 }
+                let Some(known) = known.tracks.get_mut(id) else {
+                    let segments = track.segments.iter();
+                    let seen = SeenTrack {
+                        fixed: track.fixed.clone(),
+                        segments: segments
+                            .map(|segment| (segment.url.clone(), segment.clone()))
+                            .collect(),
+                    };
+                    known.tracks.insert(id.clone(), seen);
+                    continue;
+                };
+                assert_eq!(known.fixed, track.fixed, "{id} of {} changed:\n{text}", period.id);
                 for segment in &track.segments {
-                    let key = (period.id.clone(), id.clone(), segment.url.clone());
-                    let seen = self.seen.entry(key).or_insert_with(|| segment.clone());
-                    assert_eq!(seen, segment, "a segment moved:\n{text}");
+                    match known.segments.get(&segment.url) {
+                        Some(seen) => assert_eq!(seen, segment, "a segment moved:\n{text}"),
+                        None => drop(known.segments.insert(segment.url.clone(), segment.clone())),
+                    }
                 }
             }
         }
@@ -296,19 +354,19 @@ impl Player {
     }
 }
 
-/// Periods go at the front and come at the end; so do segments in them.
+/// Periods go at the front and come at the end; so do segments in them. A Period of which nothing was there yet was a plan.
 fn follow(before: &Mpd, mpd: &Mpd, text: &str) {
     let first = &mpd.periods[0];
     let kept = before.periods.iter().position(|period| period.id == first.id);
     // A window may leave behind all of the Periods that it had.
     let kept = kept.unwrap_or(before.periods.len());
     let gone = &before.periods[..kept];
-    let begin = mpd
-        .periods
-        .iter()
-        .flat_map(|period| period.tracks.values())
-        .filter_map(|track| track.segments.first());
-    let begin = begin.map(|segment| segment.begin).min().unwrap();
+    let begins = mpd.periods.iter().flat_map(|period| {
+        let firsts = period.tracks.values().filter_map(|track| track.segments.first());
+        // What of a segment lies before its Period is not shown.
+        firsts.map(|first| first.begin.max(period.start))
+    });
+    let begin = begins.min().unwrap();
     for period in gone {
         let end = period.end.expect("the last Period has gone");
         assert!(
@@ -317,10 +375,15 @@ fn follow(before: &Mpd, mpd: &Mpd, text: &str) {
             period.id
         );
     }
-    for (old, new) in before.periods[kept..].iter().zip(&mpd.periods) {
+    let kept_periods = &before.periods[kept..];
+    let begun = kept_periods
+        .iter()
+        .take_while(|period| period.tracks.values().any(|track| !track.segments.is_empty()))
+        .count();
+    for (index, (old, new)) in kept_periods[..begun].iter().zip(&mpd.periods).enumerate() {
         assert_eq!(old.id, new.id, "Periods changed their order:\n{text}");
         assert!(
-            old.end.is_none() || old.end == new.end,
+            index + 1 >= begun || old.end == new.end,
             "the end of {} moved:\n{text}",
             old.id
         );
@@ -337,8 +400,5 @@ fn follow(before: &Mpd, mpd: &Mpd, text: &str) {
             );
         }
     }
-    assert!(
-        mpd.periods.len() >= before.periods.len() - kept,
-        "Periods were taken back:\n{text}"
-    );
+    assert!(mpd.periods.len() >= begun, "Periods were taken back:\n{text}");
 }

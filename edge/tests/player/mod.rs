@@ -20,6 +20,8 @@ pub(crate) struct Segment {
     pub(crate) map: Option<String>,
     /// The keys in force, each with the initialisation vector in effect.
     pub(crate) keys: Vec<String>,
+    /// The lines that say so.
+    key_lines: Vec<BTreeMap<String, String>>,
     pub(crate) parts: Vec<(Micros, String)>,
 }
 
@@ -38,7 +40,7 @@ pub(crate) struct Playlist {
     /// `EXT-X-DATERANGE`s by their identifiers.
     pub(crate) ranges: BTreeMap<String, BTreeMap<String, String>>,
     /// The last segment and part of each other rendition.
-    pub(crate) reports: Vec<(u64, u64)>,
+    pub(crate) reports: Vec<(u64, Option<u64>)>,
 }
 
 /// What a session has seen.
@@ -81,7 +83,7 @@ impl Playlist {
         let mut lines = text.lines();
         assert_eq!(lines.next(), Some("#EXTM3U"));
         let (mut keys, mut map, mut date): (Vec<BTreeMap<String, String>>, _, _) = (Vec::new(), None, None);
-        let (mut length, mut breaks_off, mut number) = (None, 0, 0);
+        let (mut length, mut breaks_off, mut number, mut is_gap) = (None, 0, 0, false);
         let mut parts = Vec::new();
         for line in lines {
             let (tag, value) = line.split_once(':').unwrap_or((line, ""));
@@ -112,10 +114,7 @@ impl Playlist {
                     number = last.discontinuity;
                     map.clone_from(&last.map);
                     date = Some(last.date.plus(last.length));
-                    assert!(
-                        last.keys.is_empty(),
-                        "this player takes deltas of clear media alone"
-                    );
+                    keys.clone_from(&last.key_lines);
                 }
                 "#EXT-X-DISCONTINUITY" => {
                     breaks_off += 1;
@@ -153,7 +152,7 @@ impl Playlist {
                     let report = attributes(value);
                     list.reports.push((
                         report["LAST-MSN"].parse().unwrap(),
-                        report["LAST-PART"].parse().unwrap(),
+                        report.get("LAST-PART").map(|part| part.parse().unwrap()),
                     ));
                 }
                 "#EXT-X-DATERANGE" => {
@@ -165,6 +164,7 @@ impl Playlist {
                         assert!(old.is_none_or(|old| old == value), "{line}");
                     }
                 }
+                "#EXT-X-GAP" => is_gap = true,
                 "#EXTINF" => length = Some(seconds(value.trim_end_matches(','))),
                 _ if line.starts_with('#') || line.is_empty() => {
                     assert!(
@@ -177,7 +177,7 @@ impl Playlist {
                     let start = date.expect("a segment has a date");
                     assert!(breaks_off <= 1, "two discontinuities before {uri}");
                     let media = list.media + list.segments.len() as u64;
-                    let keys = keys.iter().map(|key| {
+                    let in_force = keys.iter().map(|key| {
                         let implicit = format!("0x{media:032X}");
                         let iv = key.get("IV").unwrap_or(&implicit);
                         let iv = if key["METHOD"] == "AES-128" { iv } else { "" };
@@ -189,11 +189,13 @@ impl Playlist {
                         date: start,
                         discontinuity: number,
                         breaks_off: breaks_off > 0,
-                        map: map.clone(),
-                        keys: keys.collect(),
+                        // Of a gap nothing is loaded (§4.4.4.7), so it matters not with what.
+                        map: map.clone().filter(|_| !is_gap),
+                        keys: in_force.filter(|_| !is_gap).collect(),
+                        key_lines: if is_gap { Vec::new() } else { keys.clone() },
                         parts: std::mem::take(&mut parts),
                     });
-                    breaks_off = 0;
+                    (breaks_off, is_gap) = (0, false);
                     date = Some(start.plus(length));
                 }
             }
@@ -205,6 +207,46 @@ impl Playlist {
 
     pub(crate) fn end(&self) -> u64 {
         self.media + self.segments.len() as u64
+    }
+
+    /// The segment with a number.
+    pub(crate) fn get(&self, media: u64) -> Option<&Segment> {
+        self.segments
+            .get(usize::try_from(media.checked_sub(self.media)?).unwrap())
+    }
+
+    /// The last thing that it lists: a segment's number, and the last of its parts where it has parts.
+    pub(crate) fn last(&self) -> (u64, Option<u64>) {
+        let part = |parts: &[(Micros, String)]| parts.len().checked_sub(1).map(|part| part as u64);
+        match part(&self.coming) {
+            Some(last) => (self.end(), Some(last)),
+            None => {
+                let last = self.segments.last().unwrap();
+                (self.end() - 1, part(&last.parts))
+            }
+        }
+    }
+}
+
+impl Segment {
+    /// Whether it is the same one. Parts go with time, what decrypts it may be said otherwise, and a date that is added up
+    /// is rounded.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        let Self {
+            uri,
+            length,
+            date,
+            discontinuity,
+            breaks_off,
+            map,
+            keys,
+            key_lines: _,
+            parts: _,
+        } = self;
+        (uri, map, keys) == (&other.uri, &other.map, &other.keys)
+            && *length == other.length
+            && date.since(other.date).0.abs() <= 2000
+            && (discontinuity, breaks_off) == (&other.discontinuity, &other.breaks_off)
     }
 }
 
@@ -231,12 +273,15 @@ impl Player {
                 (segment.length.0 + 500_000) / 1_000_000 <= list.target,
                 "too long: {segment:?}"
             );
-            if let Some(seen) = self.seen.get(&media) {
-                let known = Segment {
-                    parts: segment.parts.clone(),
-                    ..seen.clone()
-                };
-                assert_eq!(segment, &known, "segment {media} changed:\n{text}");
+            let seen = self.seen.get(&media);
+            if let Some(seen) = seen {
+                assert!(
+                    segment.is(seen),
+                    "segment {media} changed from {seen:?} to {segment:?}:\n{text}"
+                );
+            }
+            if seen.is_none_or(|seen| seen.parts != segment.parts) {
+                self.seen.insert(media, segment.clone());
             }
             if let Some(before) = before {
                 assert_eq!(
@@ -264,16 +309,14 @@ impl Player {
                 );
             }
             before = Some(segment);
-            self.seen.insert(media, segment.clone());
         }
         for (id, range) in &list.ranges {
             let known = self.ranges.entry(id.clone()).or_default();
             for (name, value) in range {
-                let old = known.insert(name.clone(), value.clone());
-                assert!(
-                    old.is_none_or(|old| old == *value),
-                    "{name} of {id} changed:\n{text}"
-                );
+                match known.get(name) {
+                    Some(old) => assert_eq!(old, value, "{name} of {id} changed:\n{text}"),
+                    None => drop(known.insert(name.clone(), value.clone())),
+                }
             }
         }
         self.last = Some(list);
@@ -281,12 +324,15 @@ impl Player {
 
     /// What was hinted at comes, or goes; what was there in parts stays.
     fn follow_parts(&self, before: &Playlist, list: &Playlist, text: &str) {
-        let whole = list
-            .segments
-            .get((before.end().max(list.media) - list.media) as usize);
-        let (now, breaks_off) = match whole {
-            Some(segment) if list.end() > before.end() => (&segment.parts, segment.breaks_off),
-            _ => (&list.coming, list.coming_breaks_off),
+        if list.media > before.end() {
+            // It has gone while nobody looked.
+            return;
+        }
+        let (now, breaks_off) = match list.get(before.end()) {
+            // Parts go from a segment with time (§6.2.2).
+            Some(segment) if segment.parts.is_empty() && list.end() > before.end() + 1 => return,
+            Some(segment) => (&segment.parts, segment.breaks_off),
+            None => (&list.coming, list.coming_breaks_off),
         };
         if now.is_empty() && before.coming.is_empty() {
             return;

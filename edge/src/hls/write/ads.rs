@@ -149,10 +149,18 @@ impl Writer<'_> {
             span.begin,
             Seconds(airing.planned)
         );
-        if let Some(length) = airing.length() {
+        if let Some(length) = self.settled(span) {
             let _ = write!(self.out, ",DURATION={}", Seconds(length));
         }
         self.out.push('\n');
+    }
+
+    /// How long a break is, once the source has come to its end: until then that may come earlier than it is planned,
+    /// or later.
+    fn settled(&self, span: &Span<'_>) -> Option<Micros> {
+        let (airing, edge) = (span.airing, self.edge.plus(span.tolerance()));
+        let is_over = airing.is_inserted() || airing.t_in.is_some_and(|t_in| t_in <= edge);
+        airing.length().filter(|_| is_over)
     }
 
     /// `EXT-X-DATERANGE` of the ad that a place belongs to.
@@ -176,7 +184,7 @@ impl Writer<'_> {
         let planned = lengths.fold(Micros::ZERO, Micros::plus);
         let _ = write!(self.out, ",PLANNED-DURATION={}", Seconds(planned));
         // It is settled with the break's end, which may cut it short.
-        if span.airing.length().is_some()
+        if self.settled(span).is_some()
             && let Some(end) = span.places.iter().rfind(own)
         {
             let _ = write!(self.out, ",DURATION={}", Seconds(end.end.less(begin.start)));
