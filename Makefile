@@ -17,9 +17,12 @@ DEMO_ARGS ?=
 # For how long `make soak` watches each edge, in seconds, and the origin, in hours of media.
 SOAK ?= 900
 SOAK_HOURS ?= 6
-# How many inputs `make fuzz` tries: of each fuzz target, and of each property.
+# How many hours of a channel with breaks the players of edge/tests play in `make soak`.
+PLAYED_HOURS ?= 24
+# How many inputs `make fuzz` tries: of each fuzz target, of each property, and of each property of stitched documents.
 RUNS ?= 10000000
 CASES ?= 20000
+STITCHED ?= 100000
 
 .PHONY: help demo test check fix bench soak fuzz wasm tools clean
 
@@ -29,8 +32,8 @@ help:
 	@echo 'make check   format, lints, documentation, licences'
 	@echo 'make fix     repair what format and lints can repair'
 	@echo 'make bench   our hot paths beside what they are measured against'
-	@echo 'make soak    the players on each edge for long, their tokens renewed, low latency; SOAK=$(SOAK) s; a channel of SOAK_HOURS=$(SOAK_HOURS)'
-	@echo 'make fuzz    token and origin under libFuzzer and every property at length; RUNS=$(RUNS), CASES=$(CASES)'
+	@echo 'make soak    the players on each edge for long, their tokens renewed, low latency; SOAK=$(SOAK) s; a channel of SOAK_HOURS=$(SOAK_HOURS); one with breaks of PLAYED_HOURS=$(PLAYED_HOURS)'
+	@echo 'make fuzz    token and origin under libFuzzer and every property at length; RUNS=$(RUNS), CASES=$(CASES), STITCHED=$(STITCHED)'
 	@echo 'make wasm    both edges: edge/cloudflare/build/ and bin/main.wasm'
 	@echo 'make tools   only bring what `make test` needs'
 	@echo 'make clean   remove what was built'
@@ -76,6 +79,7 @@ bench:
 
 soak: tools
 	SOAK_HOURS=$(SOAK_HOURS) cargo test --locked --release -p selvedge-origin --test soak -- --ignored --nocapture
+	SELVEDGE_HOURS=$(PLAYED_HOURS) cargo test --locked --release -p selvedge-edge --test stitching --test dash hours_of
 	cargo build --locked -p selvedge -p selvedge-encoder
 	@scripts/wasm.sh
 	@npm run --silent build:page
@@ -86,7 +90,9 @@ fuzz:
 	@scripts/setup.sh debian-demo
 	@scripts/fuzz.sh $(RUNS)
 	@scripts/fuzz.sh $(RUNS) origin
-	PROPTEST_CASES=$(CASES) cargo test --locked -p selvedge-token -p selvedge-edge -p selvedge-origin
+	PROPTEST_CASES=$(CASES) cargo test --locked -p selvedge-token -p selvedge-breaks -p selvedge-origin
+	PROPTEST_CASES=$(CASES) cargo test --locked -p selvedge-edge --lib --test hostile
+	PROPTEST_CASES=$(STITCHED) cargo test --locked --release -p selvedge-edge --test stitching --test dash --test insertion
 	PROPTEST_CASES=$(CASES) cargo test --locked -p selvedge-encoder --lib
 
 wasm:
