@@ -33,7 +33,7 @@ help:
 	@echo 'make fix     repair what format and lints can repair'
 	@echo 'make bench   our hot paths beside what they are measured against'
 	@echo 'make soak    the players on each edge for long, their tokens renewed, low latency; SOAK=$(SOAK) s; a channel of SOAK_HOURS=$(SOAK_HOURS); one with breaks of PLAYED_HOURS=$(PLAYED_HOURS)'
-	@echo 'make fuzz    token and origin under libFuzzer and every property at length; RUNS=$(RUNS), CASES=$(CASES), STITCHED=$(STITCHED)'
+	@echo 'make fuzz    token, origin and edge under libFuzzer and every property at length; RUNS=$(RUNS), CASES=$(CASES), STITCHED=$(STITCHED)'
 	@echo 'make wasm    both edges: edge/cloudflare/build/ and bin/main.wasm'
 	@echo 'make tools   only bring what `make test` needs'
 	@echo 'make clean   remove what was built'
@@ -90,6 +90,7 @@ fuzz:
 	@scripts/setup.sh debian-demo
 	@scripts/fuzz.sh $(RUNS)
 	@scripts/fuzz.sh $(RUNS) origin
+	@scripts/fuzz.sh $(RUNS) edge
 	PROPTEST_CASES=$(CASES) cargo test --locked -p selvedge-token -p selvedge-breaks -p selvedge-origin
 	PROPTEST_CASES=$(CASES) cargo test --locked -p selvedge-edge --lib --test hostile
 	PROPTEST_CASES=$(STITCHED) cargo test --locked --release -p selvedge-edge --test stitching --test dash --test insertion

@@ -1,17 +1,20 @@
 #!/usr/bin/env bash
 # Fuzzing under libFuzzer, with the stable toolchain: fuzz.sh <runs> [target]...
 #
-# Without targets: all of the token's; `origin` stands for all of the origin's. Others are named: request, mpd. What libFuzzer learns is kept in target/fuzz/corpus, an input that broke
-# something in target/fuzz/artifacts. Collected vectors, where SELVEDGE_VECTORS names them, are among the seeds.
+# Without targets: all of the token's; `origin` stands for all of the origin's, `edge` for all of the edge's and of breaks.
+# What libFuzzer learns is kept in target/fuzz/corpus, an input that broke something in target/fuzz/artifacts. Collected
+# vectors, where SELVEDGE_VECTORS names them, are among the seeds.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 TOKEN=(frame claims matchers verifier renew)
 ORIGIN=(cmaf init demux body gzip range scte35)
+EDGE=(mpd playlist documents request)
 
 runs=${1:?say how many runs of each: fuzz.sh 100000}
 shift
 [[ $# -gt 0 ]] || set -- "${TOKEN[@]}"
 [[ $* != origin ]] || set -- "${ORIGIN[@]}"
+[[ $* != edge ]] || set -- "${EDGE[@]}"
 
 host=$(rustc -vV | sed -n 's/^host: //p')
 out=$TARGET_DIR/fuzz
@@ -29,8 +32,8 @@ features() {
     for target; do
         case $target in
             cmaf | init | demux | body | gzip | range) echo origin ;;
-            scte35) echo breaks ;;
-            mpd) printf 'breaks\nedge\n' ;;
+            scte35 | documents) echo breaks ;;
+            mpd | playlist) printf 'breaks\nedge\n' ;;
             request) echo edge ;;
         esac
     done | sort -u | paste -sd, -

@@ -81,6 +81,56 @@ fn mpds() -> Vec<(&'static str, String)> {
     ]
 }
 
+/// A channel of twenty seconds, in the clear and encrypted, of low latency, and an asset in one file.
+fn playlists() -> Vec<(&'static str, String)> {
+    let list = |head: &str, count: usize, before: &dyn Fn(usize) -> String, tail: &str| {
+        let segments = (0..count).map(|index| format!("{}#EXTINF:2,\n{index}.m4s\n", before(index)));
+        let segments: String = segments.collect();
+        format!("#EXTM3U\n#EXT-X-TARGETDURATION:2\n{head}{segments}{tail}")
+    };
+    let date = "#EXT-X-PROGRAM-DATE-TIME:1970-01-01T00:00:00Z\n";
+    let live = "#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-SERVER-CONTROL:CAN-SKIP-UNTIL=12\n#EXT-X-MAP:URI=\"i\"\n";
+    let keys = "#EXT-X-MEDIA-SEQUENCE:7\n#EXT-X-DISCONTINUITY-SEQUENCE:1\n#EXT-X-KEY:METHOD=AES-128,URI=\"k\"\n";
+    let cut = |index: usize| if index == 3 { "#EXT-X-DISCONTINUITY\n#EXT-X-CUE-OUT\n" } else { "" };
+    let parts = "#EXT-X-PART:DURATION=1,URI=\"p\"\n#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"q\"\n\
+        #EXT-X-RENDITION-REPORT:URI=\"a\",LAST-MSN=4,LAST-PART=0\n";
+    let file = |index: usize| format!("#EXT-X-BYTERANGE:9{}\n", if index == 0 { "@0" } else { "" });
+    vec![
+        ("live", list(&(live.to_owned() + date), 10, &|_| String::new(), "")),
+        ("keys", list(&(keys.to_owned() + date), 9, &|index| cut(index).into(), "")),
+        (
+            "parts",
+            list(&format!("{live}#EXT-X-PART-INF:PART-TARGET=1\n{date}"), 4, &|_| String::new(), parts),
+        ),
+        (
+            "asset",
+            list("#EXT-X-PLAYLIST-TYPE:VOD\n", 8, &file, "#EXT-X-ENDLIST\n").replace(".m4s", ""),
+        ),
+    ]
+}
+
+/// One of each document of breaks, and a slice of the log.
+fn documents() -> Vec<(&'static str, &'static str)> {
+    vec![
+        (
+            "decision",
+            r#"{"version":1,"break":"news-1767297616000-si:7","cohort":"all","ads":[{"creative":"a","duration_us":4000000,"renditions":{"v":{"init":"/i.mp4","segments":[[2000000,"/0.m4s",[[1000000,7],[1000000,6]]],[2000000,"/1.m4s"]]}}}]}"#,
+        ),
+        (
+            "creative",
+            r#"{"version":1,"creative":"a","duration_us":1920000,"renditions":{"a":{"kind":"audio","codecs":"mp4a.40.2","bandwidth":128000,"channels":2,"sample_rate":48000,"media":{"init":"a/i.mp4","segments":[[1920000,"a/0.m4s",[[960000,9],[960000,8]]]]}}}}"#,
+        ),
+        (
+            "rules",
+            r#"{"version":1,"channel":"news","openers":["splice_insert","provider_po"],"lengths":{"default_ms":60000,"max_ms":300000},"returns":{"early":true},"fill":{"pod":[{"creative":"a","duration_ms":30000}],"slate":{"creative":"s","duration_ms":2000},"rest":"slate"},"schedule":[{"name":"noon","at":"2026-11-21T12:00:00Z","duration_ms":60000}]}"#,
+        ),
+        (
+            "slice",
+            "#EXT-X-SELVEDGE-LOG:VERSION=1,MSN-SHIFT=-2,DSN-SHIFT=3\n#EXT-X-SELVEDGE-BREAK:ID=\"news-1767297616000-si:7\",OUT=1767297616000000,PLANNED=10000000,IN=1767297626000000,REVISION=2,EFFECTIVE-FROM=1767297610000000,SLOTS=\"2x2000000,3x2002000/1978000\",AFTER=SLATE,SLATE=\"1x2000000\",TOLERANCE=20000,MSN-OUT=108,DSN-BEFORE=0,MSN-IN=113,DSN-IN=0\n",
+        ),
+    ]
+}
+
 /// One claim each, with its name.
 fn claims() -> Vec<(&'static str, Map)> {
     let matches = |kind: i64, value: Value| map([(3, map([(kind, value)]))]);
@@ -307,6 +357,12 @@ fn main() {
     }
     for (name, input) in mpds() {
         put("mpd", name, input.as_bytes());
+    }
+    for (name, input) in playlists() {
+        put("playlist", name, input.as_bytes());
+    }
+    for (name, input) in documents() {
+        put("documents", name, input.as_bytes());
     }
 
     for file in arguments {
