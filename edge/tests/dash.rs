@@ -45,7 +45,7 @@ fn play(channel: &Channel, window: usize, addressing: Addressing, habits: &Habit
         let edge = since_1970(channel.edge(&view));
         player.load(&text, edge);
         let mpd = player.last.as_ref().unwrap();
-        check_edge(channel, &view, mpd, &text);
+        check_edge(channel, &view, addressing, mpd, &text);
         if looks.next_if_eq(&moment).is_none() {
             continue;
         }
@@ -54,7 +54,10 @@ fn play(channel: &Channel, window: usize, addressing: Addressing, habits: &Habit
         let older = channel.slice_by_time(&view, LEAD, habits.older(moment));
         assert_eq!(compose(channel, &older, &source), text, "by a longer history");
         if addressing == Addressing::Time {
-            check_shorter(channel, &view.shorter(habits.shorter(moment, window)), mpd);
+            let shorter = view.shorter(habits.shorter(moment, window));
+            if channel.is_live(&shorter) {
+                check_shorter(channel, &shorter, mpd);
+            }
             check_playlist(channel, &view, mpd, &text);
         }
     }
@@ -89,7 +92,7 @@ fn check_shorter(channel: &Channel, shorter: &View, mpd: &Mpd) {
 
 /// The MPD ends where its source does, but for the segment of an ad that is not out yet, and for a break that has not
 /// begun.
-fn check_edge(channel: &Channel, view: &View, mpd: &Mpd, text: &str) {
+fn check_edge(channel: &Channel, view: &View, addressing: Addressing, mpd: &Mpd, text: &str) {
     let published = channel.edge(view);
     let listed = channel.mpd_edge(view);
     let begins = |brk: &&Planned| published < brk.out && brk.out < listed;
@@ -99,7 +102,9 @@ fn check_edge(channel: &Channel, view: &View, mpd: &Mpd, text: &str) {
         let last = shown.last().unwrap_or_else(|| panic!("nothing of {id}:\n{text}"));
         let behind = since_1970(edge).less(last.end).0;
         assert!(behind >= -TOLERANCE.0, "{behind} µs ahead of the source:\n{text}");
-        let longest = channel.target.saturating_mul(1_000_000) + 500_000;
+        // Where numbers say when, the last segment of a slot seems to be as long as the others.
+        let segments = if addressing == Addressing::Time { 1 } else { 2 };
+        let longest = channel.target.saturating_mul(segments * 1_000_000) + 500_000;
         assert!(behind <= longest, "{behind} µs behind the source:\n{text}");
     }
 }

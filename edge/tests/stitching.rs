@@ -76,7 +76,10 @@ fn play(channel: &Channel, window: usize, habits: &Habits) -> Player {
             text,
             "by a longer history"
         );
-        check_shorter(channel, &view.shorter(habits.shorter(moment, window)), list);
+        let shorter = view.shorter(habits.shorter(moment, window));
+        if channel.is_live(&shorter) {
+            check_shorter(channel, &shorter, list);
+        }
         for (rendition, player) in [("a", &mut sound), ("s", &mut subtitles)] {
             player.load(&compose(channel, &view, &slice, rendition, false));
             check_step(channel, rendition, list, player.last.as_ref().unwrap(), &text);

@@ -104,7 +104,12 @@ fuzz_target!(|text: &str| {
         skips: false,
         path: None,
     };
-    if !text.contains("SELVEDGE") {
-        assert_eq!(stitch(text, &nothing, None), text, "where there is no break nothing changes");
+    // Numbers that stand among the segments are put where they belong.
+    if !text.contains("SELVEDGE") && !text.contains("-SEQUENCE") {
+        assert_eq!(
+            stitch(text, &nothing, None),
+            text,
+            "where there is no break nothing changes"
+        );
     }
 });

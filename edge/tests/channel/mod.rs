@@ -174,6 +174,12 @@ impl Channel {
         })
     }
 
+    /// Whether a view holds what every live playlist does: three target durations (RFC 8216bis §6.2.2).
+    pub(crate) fn is_live(&self, view: &View) -> bool {
+        let begin = self.programme[view.window.start].start;
+        self.edge(view).since(begin) >= Micros::from_seconds(3 * self.target)
+    }
+
     /// The end of what a view lists.
     pub(crate) fn edge(&self, view: &View) -> UnixMicros {
         let next = &self.programme[view.window.end];

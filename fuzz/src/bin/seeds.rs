@@ -90,17 +90,35 @@ fn playlists() -> Vec<(&'static str, String)> {
     };
     let date = "#EXT-X-PROGRAM-DATE-TIME:1970-01-01T00:00:00Z\n";
     let live = "#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-SERVER-CONTROL:CAN-SKIP-UNTIL=12\n#EXT-X-MAP:URI=\"i\"\n";
-    let keys = "#EXT-X-MEDIA-SEQUENCE:7\n#EXT-X-DISCONTINUITY-SEQUENCE:1\n#EXT-X-KEY:METHOD=AES-128,URI=\"k\"\n";
-    let cut = |index: usize| if index == 3 { "#EXT-X-DISCONTINUITY\n#EXT-X-CUE-OUT\n" } else { "" };
+    let keys =
+        "#EXT-X-MEDIA-SEQUENCE:7\n#EXT-X-DISCONTINUITY-SEQUENCE:1\n#EXT-X-KEY:METHOD=AES-128,URI=\"k\"\n";
+    let cut = |index: usize| {
+        if index == 3 {
+            "#EXT-X-DISCONTINUITY\n#EXT-X-CUE-OUT\n"
+        } else {
+            ""
+        }
+    };
     let parts = "#EXT-X-PART:DURATION=1,URI=\"p\"\n#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"q\"\n\
         #EXT-X-RENDITION-REPORT:URI=\"a\",LAST-MSN=4,LAST-PART=0\n";
     let file = |index: usize| format!("#EXT-X-BYTERANGE:9{}\n", if index == 0 { "@0" } else { "" });
     vec![
-        ("live", list(&(live.to_owned() + date), 10, &|_| String::new(), "")),
-        ("keys", list(&(keys.to_owned() + date), 9, &|index| cut(index).into(), "")),
+        (
+            "live",
+            list(&(live.to_owned() + date), 10, &|_| String::new(), ""),
+        ),
+        (
+            "keys",
+            list(&(keys.to_owned() + date), 9, &|index| cut(index).into(), ""),
+        ),
         (
             "parts",
-            list(&format!("{live}#EXT-X-PART-INF:PART-TARGET=1\n{date}"), 4, &|_| String::new(), parts),
+            list(
+                &format!("{live}#EXT-X-PART-INF:PART-TARGET=1\n{date}"),
+                4,
+                &|_| String::new(),
+                parts,
+            ),
         ),
         (
             "asset",
