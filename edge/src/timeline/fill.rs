@@ -70,9 +70,11 @@ pub(crate) fn shown<'d>(
     };
     // A segment longer than the document has promised (RFC 8216bis §4.4.3.1) is none that can be listed.
     let is_promised = |segment: &Segment| rounded_seconds(segment.duration) <= target;
-    let take = |ad: &'d Ad| {
+    let take = |ad: &'d Ad, may_be_short: bool| {
         let media = ad.renditions.get(rendition)?;
-        let segments = media.segments.get(..fitting(&media.segments, slot))?;
+        let segments = media
+            .segments
+            .get(..fitting(&media.segments, slot, may_be_short))?;
         (!segments.is_empty() && media.segments.iter().all(is_promised)).then_some(Shown {
             ad,
             media,
@@ -85,13 +87,13 @@ pub(crate) fn shown<'d>(
             && u32::try_from(found.segments.len()).is_ok_and(|count| count == slot.segments())
     };
     let ad = decision.ads.get(place.slot).filter(|_| !place.is_slate);
-    let ad = ad.and_then(take).filter(suits);
-    ad.or_else(|| take(decision.slate.as_ref()?))
+    let ad = ad.and_then(|ad| take(ad, true)).filter(suits);
+    ad.or_else(|| take(decision.slate.as_ref()?, false))
 }
 
-/// How many segments, one behind the other, are as long as those of a slot. What fills the last one may be shorter: time
-/// jumps to what is behind it, where a discontinuity is.
-fn fitting(segments: &[Segment], slot: &Slot) -> usize {
+/// How many segments, one behind the other, are as long as those of a slot. What fills the last one `may_be_short`: time
+/// jumps to what is behind it, where a discontinuity is. An ad with as many segments as its slot lacks less than one.
+fn fitting(segments: &[Segment], slot: &Slot, may_be_short: bool) -> usize {
     let (mut off, mut count) = (Micros::ZERO, 0);
     for segment in segments
         .iter()
@@ -101,7 +103,8 @@ fn fitting(segments: &[Segment], slot: &Slot) -> usize {
         let is_last = usize::try_from(slot.segments()) == Ok(count);
         let place = if is_last { slot.last() } else { slot.segment() };
         off = off.plus(segment.duration).less(place);
-        if off > LEEWAY || (off.plus(LEEWAY) < Micros::ZERO && !is_last) {
+        let is_short = off.plus(LEEWAY) < Micros::ZERO && !(is_last && may_be_short);
+        if off > LEEWAY || is_short {
             return count - 1;
         }
     }
@@ -121,6 +124,10 @@ mod tests {
     use super::*;
 
     fn fits(millis: &[i64], slot: (u32, i64, i64)) -> usize {
+        fits_if(true, millis, slot)
+    }
+
+    fn fits_if(may_be_short: bool, millis: &[i64], slot: (u32, i64, i64)) -> usize {
         let segments = millis.iter().map(|millis| Segment {
             duration: Micros::from_millis(*millis),
             uri: String::new(),
@@ -128,7 +135,7 @@ mod tests {
         });
         let (count, segment, last) = slot;
         let slot = Slot::new(count, Micros::from_millis(segment), Micros::from_millis(last)).unwrap();
-        fitting(&segments.collect::<Vec<_>>(), &slot)
+        fitting(&segments.collect::<Vec<_>>(), &slot, may_be_short)
     }
 
     #[test]
@@ -140,7 +147,8 @@ mod tests {
         assert_eq!(fits(&[2000, 2000, 1600], slot), 2, "and not longer");
         assert_eq!(fits(&[2030, 2030, 1500], slot), 1, "what is off adds up");
         assert_eq!(fits(&[1000, 1000, 1000], slot), 0);
-        assert_eq!(fits(&[2000], slot), 1, "slate");
+        assert_eq!(fits_if(false, &[2000, 2000, 900], slot), 2, "of slate it may not");
+        assert_eq!(fits_if(false, &[2000], slot), 1, "slate may end before");
         assert_eq!(
             fits(&[2000, 2000, 1500, 2000], slot),
             3,
