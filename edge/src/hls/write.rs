@@ -204,8 +204,10 @@ impl<'a> Writer<'a> {
 
     fn replace_value(&mut self, line: &str, value: &[u8], new: core::fmt::Arguments<'_>) {
         let value = core::str::from_utf8(value).unwrap_or_default();
-        let (before, after) = line.split_once(':').unwrap_or((line, ""));
-        let ending = after.strip_prefix(value).unwrap_or("\n");
+        let (before, ending) = match line.split_once(':') {
+            Some((before, after)) => (before, after.strip_prefix(value).unwrap_or("\n")),
+            None => line.split_at(line.trim_end().len()),
+        };
         let _ = write!(self.out, "{before}:{new}{ending}");
     }
 

@@ -348,3 +348,13 @@ fn the_seam_is_hinted_at_from_both_sides() {
         "the programme comes next"
     );
 }
+
+#[test]
+fn a_header_without_a_value_gets_one() {
+    let (slice, decision) = low_latency_break();
+    let decisions = [Arc::new(decision)];
+    let source = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE\r\n\
+        #EXT-X-PROGRAM-DATE-TIME:2026-01-01T20:00:14Z\n#EXTINF:2,\n0.m4s\n";
+    let stitched = stitch(source, &by(&slice, &decisions), None);
+    assert!(stitched.contains("#EXT-X-MEDIA-SEQUENCE:0\r\n"), "{stitched}");
+}
