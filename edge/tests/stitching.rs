@@ -112,6 +112,15 @@ fn update(
     };
     let update = compose(channel, view, slice, "v", true);
     let updated = Playlist::read(&update, Some(&old));
+    // What ends further from the end than the boundary is skipped, and no more (§4.4.5.2).
+    let lengths = list.segments.iter().map(|segment| segment.length);
+    let mut left = lengths.fold(Micros::ZERO, Micros::plus);
+    let mut is_old = |segment: &&Segment| {
+        left = left.less(segment.length);
+        left >= boundary
+    };
+    let skipped = list.segments.iter().take_while(|segment| is_old(segment)).count();
+    assert_eq!(updated.skipped, skipped, "a delta update:\n{update}\nof\n{text}");
     assert_eq!(
         updated.segments.len(),
         list.segments.len(),
@@ -271,7 +280,8 @@ fn check_edge(channel: &Channel, view: &View, list: &Playlist, text: &str) {
         .fold(Micros::ZERO, |sum, (part, _)| sum.plus(*part));
     let behind = edge.since(last.date.plus(last.length)).less(coming).0;
     assert!(behind >= -TOLERANCE.0, "{behind} µs ahead of the source:\n{text}");
-    let longest = channel.target.saturating_mul(1_000_000) + 500_000;
+    let hole = channel.holes(last.date.plus(last.length), edge);
+    let longest = channel.target.saturating_mul(1_000_000) + 500_000 + hole.0;
     assert!(behind <= longest, "{behind} µs behind the source:\n{text}");
 }
 

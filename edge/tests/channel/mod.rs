@@ -100,6 +100,15 @@ pub(crate) struct View {
     pub(crate) parts: u32,
 }
 
+impl Planned {
+    /// What nothing fits in any more before its end, where the programme waits for that.
+    fn hole(&self) -> Micros {
+        let length = self.t_in.since(self.out);
+        let last = self.structure.within(length).last();
+        last.map_or(Micros::ZERO, |last| length.less(last.end))
+    }
+}
+
 impl View {
     /// Without the first segments.
     pub(crate) fn shorter(&self, by: usize) -> Self {
@@ -178,6 +187,15 @@ impl Channel {
     pub(crate) fn is_live(&self, view: &View) -> bool {
         let begin = self.programme[view.window.start].start;
         self.edge(view).since(begin) >= Micros::from_seconds(3 * self.target)
+    }
+
+    /// How long nothing is shown between two moments, at the ends of breaks.
+    pub(crate) fn holes(&self, from: UnixMicros, to: UnixMicros) -> Micros {
+        let ended = self
+            .breaks
+            .iter()
+            .filter(|brk| from < brk.t_in && brk.t_in <= to.plus(TOLERANCE));
+        ended.fold(Micros::ZERO, |sum, brk| sum.plus(brk.hole()))
     }
 
     /// The end of what a view lists.
