@@ -1,7 +1,8 @@
 // Breaks in the guided form: a player as it comes from npm is told of them, asks the edge for their ads, plays them, and
 // goes on with the programme. Origin, encoder and creatives are the real ones, and so is each edge: natively, in workerd
 // and in Fastly's local runtime, side by side.
-// BREAKS sets how many breaks each player plays; with it, another one ends early, which hls.js sees on a quiet machine alone.
+// BREAKS sets how many breaks each player plays; with it, hls.js sees one more that ends early, and Shaka Player plays through
+// each edge as well.
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -26,13 +27,15 @@ const BREAK_MS = POD.reduce((sum, { segments }) => sum + segments, 0) * GRID_MS;
 /** From the begin of one break to that of the next. */
 const PERIOD_MS = 6 * GRID_MS;
 const BREAKS = Number(process.env.BREAKS ?? 1);
-const ENDS_EARLY = Boolean(process.env.BREAKS);
+const BY_HAND = Boolean(process.env.BREAKS);
 /** A break is told of so long before it begins that a player can fetch its ads. */
 const LEAD_MS = 12_000;
 
 /** A browser on two cores does not show each frame to its page: so many ms may lie between two that it does. */
 const UNSEEN_MS = 400;
 const STALL_MS = 200;
+/** Shaka Player leaves the programme with the first frame that is past the break's begin. */
+const FRAME_MS = 40;
 /** After the first frames players still jump to their place behind the live edge. */
 const SETTLE_MS = 4_000;
 const LATENCY_TOLERANCE_MS = 500;
@@ -70,12 +73,12 @@ describe('guided breaks', () => {
   const folder = (url) => `${url}/t/${token}/live/${CHANNEL}`;
 
   /** Opens a player on each edge that is named, and waits until all play and have found their places. */
-  const open = async (kinds) => {
+  const open = async (kinds, player = 'hls') => {
     const shows = await Promise.all(
       kinds.map(async (kind) => {
         const { url } = edges[EDGES.indexOf(kind)];
-        const name = `guided-${kind}`;
-        return { name, page: await openPlayer(browser, site, 'hls', entry(url)) };
+        const name = `guided-${kind}-${player}`;
+        return { name, page: await openPlayer(browser, site, player, entry(url, player)) };
       }),
     );
     await Promise.all(shows.map(({ page, name }) => untilPlaying(page, name)));
@@ -84,7 +87,10 @@ describe('guided breaks', () => {
     return shows;
   };
 
-  const entry = (url) => `${url}/live/${CHANNEL}/index.m3u8?_HLS_interstitials=1&CAT=${token}`;
+  const entry = (url, player) =>
+    player === 'hls'
+      ? `${url}/live/${CHANNEL}/index.m3u8?_HLS_interstitials=1&CAT=${token}`
+      : `${url}/live/${CHANNEL}/manifest.mpd?alternativeMPD=1&CAT=${token}`;
 
   /** Until everybody shows what comes some time behind a moment; then all that was seen is told and judged. */
   const watch = async (t, shows, settled, planned) => {
@@ -145,10 +151,10 @@ describe('guided breaks', () => {
   test(`${BREAKS} in hls.js, through each edge`, async (t) => {
     const shows = await open(EDGES);
     try {
-      const planned = plan(ENDS_EARLY ? BREAKS + 1 : BREAKS);
+      const planned = plan(BY_HAND ? BREAKS + 1 : BREAKS);
       const breaks = await each(planned, ({ out }) => desk.schedule(out, BREAK_MS));
       const [{ id, out_us: out }] = breaks;
-      const ended = ENDS_EARLY && endEarly(planned.at(-1), breaks.at(-1));
+      const ended = BY_HAND && endEarly(planned.at(-1), breaks.at(-1));
       await sleep(1_000);
       const settled = await clocks(shows);
 
@@ -174,6 +180,27 @@ describe('guided breaks', () => {
       assert.ok(stitched.includes(`#EXT-X-PROGRAM-DATE-TIME:${start}`), stitched);
 
       await ended;
+      await watch(t, shows, settled, planned);
+    } finally {
+      await close(shows);
+    }
+  });
+
+  test(`${BREAKS} in Shaka Player`, async (t) => {
+    const shows = await open(BY_HAND ? EDGES : ['native'], 'shaka');
+    try {
+      const planned = plan(BREAKS);
+      const [{ id }] = await each(planned, ({ out }) => desk.schedule(out, BREAK_MS));
+      await sleep(1_000);
+      const settled = await clocks(shows);
+      const alternatives = await each(edges, async ({ url }) => {
+        const guided = await load(`${folder(url)}/manifest.mpd?alternativeMPD=1`);
+        assert.ok(guided.includes('urn:mpeg:dash:event:alternativeMPD:replace:2025'), guided);
+        assertSound(checkMpd(guided));
+        return load(`${folder(url)}/alternative.mpd?break=${id}`);
+      });
+      for (const alternative of alternatives) assert.equal(alternative, alternatives[0]);
+      assertSound(checkMpd(alternatives[0]));
       await watch(t, shows, settled, planned);
     } finally {
       await close(shows);
@@ -210,7 +237,7 @@ function assertRuns(name, runs, planned) {
   assert.equal(programme.length, planned.length + 1, `one run of the programme before, between and behind; ${said}`);
   for (const [i, { out, back }] of planned.entries()) {
     const [before, after] = [programme[i], programme[i + 1]];
-    assert.ok(before.last < out && before.last >= out - UNSEEN_MS, `left at ${out}: ${before.last}; ${said}`);
+    assert.ok(before.last < out + FRAME_MS && before.last >= out - UNSEEN_MS, `left at ${out}: ${before.last}; ${said}`);
     assert.ok(after.first >= back && after.first < back + UNSEEN_MS, `rejoined at ${back}: ${after.first}; ${said}`);
     const away = after.from - before.to;
     assert.ok(Math.abs(away - (back - out)) <= UNSEEN_MS, `away for ${away} ms; ${said}`);

@@ -35,7 +35,7 @@ const probe = {
   stalls: [],
   clock: { reads: 0, misses: 0, first: null, last: null, latencyMs: null },
   runs: new Runs(),
-  /** What hls.js says of breaks that it fills itself. */
+  /** What the player says of breaks that it fills itself. */
   interstitials: [],
   /** The segments that hls.js says were on the screen, by their URLs. */
   shown: [],
@@ -99,8 +99,27 @@ video.addEventListener('ended', () => {
   probe.ended = true;
 });
 
+/** Where a player that shows ads in a video of their own puts it, over the programme's. */
+const ads = document.getElementById('ads');
+const adOnScreen = () => {
+  const shown = ads.querySelector('video');
+  return shown?.style.display === 'none' ? null : shown;
+};
+new MutationObserver((changes) => {
+  for (const shown of changes.flatMap(({ addedNodes }) => [...addedNodes])) {
+    const onFrame = () => {
+      // No clock of the programme's is in it.
+      if (adOnScreen()) probe.runs.note(null, performance.now());
+      shown.requestVideoFrameCallback?.(onFrame);
+    };
+    onFrame();
+  }
+}).observe(ads, { childList: true });
+
 const reader = new ClockReader();
 const onFrame = () => {
+  video.requestVideoFrameCallback(onFrame);
+  if (adOnScreen()) return;
   const { ms } = reader.read(video);
   probe.runs.note(ms, performance.now());
   if (ms === null) {
@@ -111,7 +130,6 @@ const onFrame = () => {
     probe.clock.last = ms;
     probe.clock.latencyMs = Date.now() - ms;
   }
-  video.requestVideoFrameCallback(onFrame);
 };
 video.requestVideoFrameCallback(onFrame);
 
@@ -142,6 +160,8 @@ const INTERSTITIALS = [
   'INTERSTITIAL_ENDED',
   'INTERSTITIALS_PRIMARY_RESUMED',
 ];
+
+const SHAKA_ADS = ['ad-break-started', 'ad-started', 'ad-complete', 'ad-skipped', 'ad-error', 'ad-break-ended'];
 
 const players = {
   async hls() {
@@ -198,6 +218,12 @@ const players = {
       const critical = detail.severity === shaka.util.Error.Severity.CRITICAL;
       (critical ? probe.fatal : probe.warnings).push(`error ${detail.code} ${detail.data}`);
     });
+    player.getAdManager().setContainers(ads, null);
+    for (const name of SHAKA_ADS) {
+      player.getAdManager().addEventListener(name, () => {
+        probe.interstitials.push({ name, at: Math.round(performance.now()) });
+      });
+    }
     if (carrier) carryInShaka(player, carrier);
     await player.load(url);
     await video.play();
