@@ -17,6 +17,8 @@ use selvedge_breaks::{Airing, Anchor, Decision, Micros, Return, Slice, Structure
 /// 2026-01-01T20:00:00Z.
 pub(crate) const BEGIN: UnixMicros = UnixMicros(1_767_297_600_000_000);
 pub(crate) const TOLERANCE: Micros = Micros::from_millis(40);
+/// By how much a segment of sound may begin elsewhere than that of the pictures: half a frame.
+pub(crate) const ROUNDING: Micros = Micros::from_millis(11);
 
 /// How a channel's media is encrypted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -205,10 +207,12 @@ impl Channel {
             .plus(self.part().times(i64::from(view.parts)).min(next.length))
     }
 
-    /// The first segment that begins at a moment or later, within the tolerance.
+    /// The first segment that begins at a moment or later, within the tolerance. Where one begins just there, it counts on
+    /// all renditions, whose segments are cut a little elsewhere: an origin keeps them in step.
     fn segment_at(&self, at: UnixMicros) -> usize {
         let at = at.less(TOLERANCE);
-        self.programme.partition_point(|piece| piece.start < at)
+        self.programme
+            .partition_point(|piece| piece.start < at.less(ROUNDING))
     }
 
     /// What is known at a view of a break that will have been so: an end that is open, and no number of a segment that is

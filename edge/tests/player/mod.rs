@@ -290,7 +290,7 @@ impl Player {
                 );
                 let drift = segment.date.since(before.date.plus(before.length)).0;
                 assert!(
-                    drift >= -60_000,
+                    drift >= -65_000,
                     "time goes back by {drift} µs before {media}:\n{text}"
                 );
                 assert!(
