@@ -643,6 +643,33 @@ async fn breaks_that_meet_are_numbered_as_one_seam() {
 }
 
 #[tokio::test]
+async fn tracks_return_with_one_number_where_a_moment_lies_between_cuts() {
+    let world = World::on_air(FIRST..FIRST + 3, guarded).await;
+    // Three segments and a quarter: as far from one cut as an origin looks back, but for how sound is rounded.
+    let planned = json!([{ "name": "noon", "at": at(FIRST + 6), "duration_ms": 6_240 }]);
+    world.rule(&rules(&json!({ "schedule": planned }))).await;
+    for slot in FIRST + 3..FIRST + 12 {
+        world.clock.set(UnixMillis(((slot + 1) * 1_920) as i64));
+        let path = |track| format!("/ingest/demo/{track}/{slot}.m4s");
+        world
+            .must_put(&path("video"), video(slot * VIDEO_SEGMENT, 48))
+            .await;
+        // From the second on, each begins a frame before the pictures.
+        let (begin, frames) = match slot {
+            slot if slot == FIRST + 3 => (slot * AUDIO_SEGMENT, 89),
+            slot => (slot * AUDIO_SEGMENT - 1_024, 90),
+        };
+        world.must_put(&path("audio"), audio(begin, frames)).await;
+    }
+    for track in ["video", "audio"] {
+        let told = world.slice(&format!("{track}/index.m3u8")).await;
+        let anchor = told.breaks[0].anchor.unwrap();
+        let numbers = (anchor.msn_out, anchor.back.map(|back| back.msn_in));
+        assert_eq!(numbers, (FIRST + 6, Some(FIRST + 9)), "{track}");
+    }
+}
+
+#[tokio::test]
 async fn an_mpd_carries_the_same_breaks() {
     let world = World::on_air(FIRST..FIRST + 3, guarded).await;
     let bare = world.text("/live/demo/manifest.mpd").await;

@@ -479,7 +479,13 @@ impl Channel {
         let mut found = Log::clone(&log);
         for (name, track) in listed() {
             if let Some(group) = Name::of(name) {
-                found = anchored_in(found, &group, track, grid, |one| is_in_window(&one));
+                let elsewhere = |one: &Break, of: fn(&Anchor) -> Option<u64>| {
+                    let anchors = one.anchors.iter().filter(|(other, _)| **other != group);
+                    anchors
+                        .filter_map(|(other, anchor)| wall_of(self.tracks.get(other.as_str())?, of(anchor)?))
+                        .next()
+                };
+                found = anchored_in(found, &group, track, grid, |one| is_in_window(&one), elsewhere);
             }
         }
         if found.breaks() == log.breaks() {
@@ -493,12 +499,16 @@ impl Channel {
 /// The log with what is known of where its breaks stand in the playlist of one track, which is a group of its own, for its
 /// segments may be cut a little elsewhere. In order: a break cannot begin
 /// before the one before it has returned.
+///
+/// `elsewhere` is when the segment begins that another track has for an anchor: where a moment lies far from any cut, the
+/// same segment has to be the nearest on all tracks.
 fn anchored_in(
     log: Log,
     group: &Name,
     track: &Track,
     grid: Grid,
     is_in_window: impl Fn(&Break) -> bool,
+    elsewhere: impl Fn(&Break, fn(&Anchor) -> Option<u64>) -> Option<i64>,
 ) -> Log {
     let slack = grid.nominal / 4;
     let aired: Vec<Break> = log.aired().cloned().collect();
@@ -508,7 +518,8 @@ fn anchored_in(
         let mut anchor = one.anchors.get(group).copied();
         if is_in_window(&one) {
             if anchor.is_none() {
-                let Some((msn, dsn)) = left(track, &one, before, slack) else {
+                let other = elsewhere(&one, |anchor| Some(anchor.msn_out));
+                let Some((msn, dsn)) = left(track, &one, before, slack, other) else {
                     return log;
                 };
                 log = log.left(&one.id, group, msn, dsn);
@@ -516,7 +527,13 @@ fn anchored_in(
             }
             if let Some(known) = anchor.filter(|anchor| anchor.back.is_none())
                 && let Some(rejoin) = one.rejoin()
-                && let Some(found) = first_from(track, nanos(rejoin).saturating_sub(slack))
+                && let Some(found) = first_from(
+                    track,
+                    elsewhere(&one, |anchor| Some(anchor.back?.msn_in))
+                        .map_or(nanos(rejoin).saturating_sub(slack), |wall| {
+                            wall.saturating_sub(slack / 2)
+                        }),
+                )
                 && found.sequence >= known.msn_out
             {
                 log = log.rejoined(&one.id, group, found.sequence, u64::from(found.epoch));
@@ -533,11 +550,21 @@ fn anchored_in(
 }
 
 /// The first segment of a track that is replaced by a break, and the discontinuity sequence number before it.
-fn left(track: &Track, one: &Break, before: Option<Return>, slack: i64) -> Option<(u64, u64)> {
+fn left(
+    track: &Track,
+    one: &Break,
+    before: Option<Return>,
+    slack: i64,
+    elsewhere: Option<i64>,
+) -> Option<(u64, u64)> {
     let out = nanos(one.out);
     // What was published before the break was known stays.
     let known = nanos(one.effective_from).min(out);
-    let found = first_from(track, out.saturating_sub(slack).max(known))?;
+    let own = out.saturating_sub(slack).max(known);
+    let found = first_from(
+        track,
+        elsewhere.map_or(own, |wall| wall.saturating_sub(slack / 2)),
+    )?;
     match before {
         Some(back) if back.msn_in >= found.sequence => Some((back.msn_in, back.dsn_in)),
         _ => {
@@ -571,6 +598,15 @@ fn first_from(track: &Track, from: i64) -> Option<Found> {
         wall,
         before: before.map(super::segment::Entry::epoch),
     })
+}
+
+/// When a listed segment of a track begins, or the one that comes in, in nanoseconds since 1970.
+fn wall_of(track: &Track, sequence: u64) -> Option<i64> {
+    let listed = track.entries.iter().find(|entry| entry.sequence().0 == sequence);
+    let coming = track.tail.as_ref().filter(|tail| tail.sequence.0 == sequence);
+    listed
+        .map(super::segment::Entry::wall)
+        .or_else(|| Some(coming?.wall))
 }
 
 fn anchor_in(log: &Log, id: &BreakId, group: &Name) -> Option<Anchor> {
