@@ -10,7 +10,7 @@ mod player;
 
 use std::borrow::Cow;
 
-use channel::{Addressing, Channel, Planned, TOLERANCE, View};
+use channel::{Addressing, Channel, Planned, ROUNDING, TOLERANCE, View};
 use dash_player::{Element, Mpd, Player};
 use laid::{Habits, LEAD, Scope, any_channel, any_channel_of_numbers, every_eight_minutes, habits, hours};
 use player::Playlist;
@@ -140,13 +140,15 @@ fn check_playlist(channel: &Channel, view: &View, mpd: &Mpd, text: &str) {
             _ => url.to_owned(),
         };
         let begin = channel.programme[view.window.start].start;
+        // Where the origin finds a return in playlists, the segment may begin so much before it.
+        let early = TOLERANCE.plus(ROUNDING.times(2));
         // Slate has one name, however often it is shown.
         let mut of_list: Vec<(String, UnixMicros, UnixMicros)> = of_list.collect();
         for segment in mpd.shown(rendition) {
             let (name, at) = (name(&segment.url), UnixMicros(segment.begin.0));
             // Dates have milliseconds, sound begins between its frames, and the begin of a Period may cut off a little.
             let is_same = |(uri, date, _): &(String, UnixMicros, UnixMicros)| {
-                *uri == name && (-TOLERANCE.0 - 15_000..=15_000).contains(&date.since(at).0)
+                *uri == name && (-early.0..=15_000).contains(&date.since(at).0)
             };
             match of_list.iter().position(is_same) {
                 Some(index) => drop(of_list.swap_remove(index)),
