@@ -303,6 +303,20 @@ fn a_watermark_is_minted_by_flags() {
     assert_eq!((&direct["302"], &direct["301"]), (&json!(20), &json!(7)));
     assert_eq!(direct["304"], json!({"h": "0a0b0c"}));
 
+    // Edges get the private half, and who mints cannot read what it encrypts.
+    let (public, set) = (desk.path("pattern.json"), desk.path("pattern-set.json"));
+    let made = [
+        "token", "keygen", "--alg", "ecdh-ss", "--kid", "p", "--out", &public, "--set", &set,
+    ];
+    assert!(selvedge(&made).status.success());
+    let key: Value = serde_json::from_str(&fs::read_to_string(&public).unwrap()).unwrap();
+    assert_eq!((&key["d"], &key["alg"]), (&Value::Null, &json!("ECDH-SS+A128KW")));
+    let edges: Value = serde_json::from_str(&fs::read_to_string(&set).unwrap()).unwrap();
+    assert!(edges["keys"][0]["d"].is_string());
+    let hidden = ["--mark-pattern", "0a0b0c", "--mark-encrypt", &public];
+    let [one, other] = [claims(&hidden), claims(&hidden)].map(|claims| claims["304"].to_string());
+    assert_ne!(one, other, "each token has keys of its own");
+
     let output = selvedge(&[
         "token",
         "mint",

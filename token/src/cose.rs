@@ -120,16 +120,8 @@ impl<'a> Frame<'a> {
         if reader.next()? != Item::Array(parts) {
             return Err(cose(wrong));
         }
-        let Item::Bytes(protected) = reader.next()? else {
-            return Err(cose("the protected header is not a byte string"));
-        };
         let mut headers = Headers::default();
-        if !protected.is_empty() {
-            let mut inner = Reader::new(protected);
-            headers.read(&mut inner)?;
-            inner.end()?;
-        }
-        headers.read(&mut reader)?;
+        let protected = headers.read_both(&mut reader)?;
         let Item::Bytes(payload) = reader.next()? else {
             return Err(cose("the payload is not a byte string"));
         };
@@ -204,10 +196,23 @@ impl Sealed<'_> {
     }
 }
 
-/// `["Encrypt0", protected, h'']`, which is authenticated along with the ciphertext (RFC 9052 §5.3).
+/// Which message is encrypted.
 #[cfg(feature = "encrypt")]
-pub(crate) fn additional_data(protected: &[u8]) -> Vec<u8> {
-    let mut out = Structure::Encrypt0.context().to_vec();
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Context {
+    /// COSE_Encrypt, which has recipients.
+    Encrypt,
+    /// COSE_Encrypt0.
+    Encrypt0,
+}
+
+/// `[context, protected, h'']`, which is authenticated along with the ciphertext (RFC 9052 §5.3).
+#[cfg(feature = "encrypt")]
+pub(crate) fn additional_data(context: Context, protected: &[u8]) -> Vec<u8> {
+    let mut out = match context {
+        Context::Encrypt => b"\x83\x67Encrypt".to_vec(),
+        Context::Encrypt0 => Structure::Encrypt0.context().to_vec(),
+    };
     head(&mut out, 2, protected.len());
     out.extend_from_slice(protected);
     out.push(0x40);
@@ -258,37 +263,27 @@ enum HeaderLabel<'a> {
     Text(&'a str),
 }
 
-/// What both header maps say, read one after the other.
+/// Every label seen: one may stand once, in one of the two maps.
 #[derive(Default)]
-struct Headers<'a> {
-    alg: Option<i128>,
-    kid: Option<&'a [u8]>,
-    #[cfg(feature = "encrypt")]
-    iv: Option<&'a [u8]>,
-    partial_iv: bool,
-    /// Every label seen: one may stand once, in one of the two maps.
-    seen: [Option<HeaderLabel<'a>>; MAX_HEADERS],
-}
+pub(crate) struct Seen<'a>([Option<HeaderLabel<'a>>; MAX_HEADERS]);
 
-impl<'a> Headers<'a> {
-    fn read(&mut self, reader: &mut Reader<'a>) -> Result<(), Refusal> {
-        for _ in 0..reader.map()? {
-            let label = match reader.next()? {
-                Item::Integer(label) => HeaderLabel::Integer(label),
-                Item::Text(label) => HeaderLabel::Text(label),
-                _ => return Err(cose("a header label is neither an integer nor a text")),
-            };
-            self.note(label)?;
-            match label {
-                HeaderLabel::Integer(label) => self.value(label, reader)?,
-                HeaderLabel::Text(_) => reader.skip()?,
-            }
-        }
-        Ok(())
+impl<'a> Seen<'a> {
+    /// Reads the next label; `None` where it is a text, of which none is known here.
+    pub(crate) fn read(&mut self, reader: &mut Reader<'a>) -> Result<Option<i128>, Refusal> {
+        let label = match reader.next()? {
+            Item::Integer(label) => HeaderLabel::Integer(label),
+            Item::Text(label) => HeaderLabel::Text(label),
+            _ => return Err(cose("a header label is neither an integer nor a text")),
+        };
+        self.note(label)?;
+        Ok(match label {
+            HeaderLabel::Integer(label) => Some(label),
+            HeaderLabel::Text(_) => None,
+        })
     }
 
     fn note(&mut self, label: HeaderLabel<'a>) -> Result<(), Refusal> {
-        for place in &mut self.seen {
+        for place in &mut self.0 {
             match place {
                 Some(seen) if *seen == label => return Err(cose("a header label stands twice")),
                 Some(_) => {}
@@ -299,6 +294,43 @@ impl<'a> Headers<'a> {
             }
         }
         Err(cose("too many header labels"))
+    }
+}
+
+/// What both header maps say, read one after the other.
+#[derive(Default)]
+pub(crate) struct Headers<'a> {
+    pub(crate) alg: Option<i128>,
+    kid: Option<&'a [u8]>,
+    #[cfg(feature = "encrypt")]
+    pub(crate) iv: Option<&'a [u8]>,
+    partial_iv: bool,
+    seen: Seen<'a>,
+}
+
+impl<'a> Headers<'a> {
+    /// Reads the protected header, whose bytes it gives back, and the unprotected one.
+    pub(crate) fn read_both(&mut self, reader: &mut Reader<'a>) -> Result<&'a [u8], Refusal> {
+        let Item::Bytes(protected) = reader.next()? else {
+            return Err(cose("the protected header is not a byte string"));
+        };
+        if !protected.is_empty() {
+            let mut inner = Reader::new(protected);
+            self.read(&mut inner)?;
+            inner.end()?;
+        }
+        self.read(reader)?;
+        Ok(protected)
+    }
+
+    fn read(&mut self, reader: &mut Reader<'a>) -> Result<(), Refusal> {
+        for _ in 0..reader.map()? {
+            match self.seen.read(reader)? {
+                Some(label) => self.value(label, reader)?,
+                None => reader.skip()?,
+            }
+        }
+        Ok(())
     }
 
     fn value(&mut self, label: i128, reader: &mut Reader<'a>) -> Result<(), Refusal> {
@@ -371,8 +403,12 @@ mod tests {
     #[cfg(feature = "encrypt")]
     fn the_encrypted_structure_is_that_of_rfc_9052() {
         assert_eq!(
-            additional_data(&[0xa1, 0x01, 0x01]),
+            additional_data(Context::Encrypt0, &[0xa1, 0x01, 0x01]),
             b"\x83\x68Encrypt0\x43\xa1\x01\x01\x40"
+        );
+        assert_eq!(
+            additional_data(Context::Encrypt, &[0xa1, 0x01, 0x01]),
+            b"\x83\x67Encrypt\x43\xa1\x01\x01\x40"
         );
     }
 

@@ -5,7 +5,7 @@ use core::fmt;
 use aes_gcm::{AeadInOut as _, Aes128Gcm, Aes256Gcm, KeyInit as _, Nonce, Tag};
 
 use crate::{
-    cose::{Frame, additional_data, cose},
+    cose::{Context, Frame, additional_data, cose},
     error::{KeyError, MintError, Refusal},
     key::{Algorithm, Jwk, KeyBounds, KeyIdentity},
     limits::NONCE_BYTES,
@@ -24,10 +24,62 @@ pub struct EncryptionKey {
     cipher: Cipher,
 }
 
+/// AES-GCM with a key already scheduled.
 #[derive(Clone)]
-enum Cipher {
+pub(crate) enum Cipher {
     A128(Box<Aes128Gcm>),
     A256(Box<Aes256Gcm>),
+}
+
+impl Cipher {
+    /// The cipher of an algorithm; `None` where it is not AES-GCM, or the key is not as long as it takes.
+    pub(crate) fn new(algorithm: Algorithm, key: &[u8]) -> Option<Self> {
+        match algorithm {
+            Algorithm::A128Gcm => Some(Self::A128(Box::new(Aes128Gcm::new_from_slice(key).ok()?))),
+            Algorithm::A256Gcm => Some(Self::A256(Box::new(Aes256Gcm::new_from_slice(key).ok()?))),
+            _ => None,
+        }
+    }
+
+    /// Opens what was encrypted under a nonce, its authentication tag behind it.
+    ///
+    /// # Errors
+    /// The nonce is not of 12 bytes, or the ciphertext is not one of this key, nonce and `data`.
+    pub(crate) fn open(&self, iv: Option<&[u8]>, sealed: &[u8], data: &[u8]) -> Result<Vec<u8>, Refusal> {
+        let nonce: [u8; NONCE_BYTES] = iv
+            .and_then(|iv| iv.try_into().ok())
+            .ok_or(cose("the IV is not 12 bytes"))?;
+        let (text, tag) = sealed
+            .split_last_chunk::<TAG>()
+            .ok_or(cose("the ciphertext is shorter than its authentication tag"))?;
+        let mut text = text.to_vec();
+        let (nonce, tag) = (Nonce::from(nonce), Tag::from(*tag));
+        let buffer = text.as_mut_slice().into();
+        match self {
+            Self::A128(cipher) => cipher.decrypt_inout_detached(&nonce, data, buffer, &tag),
+            Self::A256(cipher) => cipher.decrypt_inout_detached(&nonce, data, buffer, &tag),
+        }
+        .map_err(|_| Refusal::BadSignature)?;
+        Ok(text)
+    }
+
+    /// Encrypts `text` and puts its authentication tag behind it.
+    pub(crate) fn close(
+        &self,
+        nonce: [u8; NONCE_BYTES],
+        mut text: Vec<u8>,
+        data: &[u8],
+    ) -> Result<Vec<u8>, MintError> {
+        let nonce = Nonce::from(nonce);
+        let buffer = text.as_mut_slice().into();
+        let tag = match self {
+            Self::A128(cipher) => cipher.encrypt_inout_detached(&nonce, data, buffer),
+            Self::A256(cipher) => cipher.encrypt_inout_detached(&nonce, data, buffer),
+        }
+        .map_err(|_| MintError::Seal)?;
+        text.extend_from_slice(&tag);
+        Ok(text)
+    }
 }
 
 impl fmt::Debug for EncryptionKey {
@@ -94,24 +146,8 @@ impl EncryptionKey {
     /// # Errors
     /// The nonce is not of 12 bytes, or the ciphertext is not one of this key, nonce and protected header.
     pub(crate) fn open(&self, frame: &Frame<'_>) -> Result<Vec<u8>, Refusal> {
-        let nonce: [u8; NONCE_BYTES] = frame
-            .iv
-            .and_then(|iv| iv.try_into().ok())
-            .ok_or(cose("the IV is not 12 bytes"))?;
-        let (text, tag) = frame
-            .payload
-            .split_last_chunk::<TAG>()
-            .ok_or(cose("the ciphertext is shorter than its authentication tag"))?;
-        let mut text = text.to_vec();
-        let data = additional_data(frame.protected);
-        let (nonce, tag) = (Nonce::from(nonce), Tag::from(*tag));
-        let buffer = text.as_mut_slice().into();
-        match &self.cipher {
-            Cipher::A128(cipher) => cipher.decrypt_inout_detached(&nonce, &data, buffer, &tag),
-            Cipher::A256(cipher) => cipher.decrypt_inout_detached(&nonce, &data, buffer, &tag),
-        }
-        .map_err(|_| Refusal::BadSignature)?;
-        Ok(text)
+        let data = additional_data(Context::Encrypt0, frame.protected);
+        self.cipher.open(frame.iv, frame.payload, &data)
     }
 
     /// Encrypts `text` and puts its authentication tag behind it.
@@ -119,18 +155,10 @@ impl EncryptionKey {
         &self,
         nonce: [u8; NONCE_BYTES],
         protected: &[u8],
-        mut text: Vec<u8>,
+        text: Vec<u8>,
     ) -> Result<Vec<u8>, MintError> {
-        let data = additional_data(protected);
-        let nonce = Nonce::from(nonce);
-        let buffer = text.as_mut_slice().into();
-        let tag = match &self.cipher {
-            Cipher::A128(cipher) => cipher.encrypt_inout_detached(&nonce, &data, buffer),
-            Cipher::A256(cipher) => cipher.encrypt_inout_detached(&nonce, &data, buffer),
-        }
-        .map_err(|_| MintError::Seal)?;
-        text.extend_from_slice(&tag);
-        Ok(text)
+        let data = additional_data(Context::Encrypt0, protected);
+        self.cipher.close(nonce, text, &data)
     }
 }
 

@@ -70,6 +70,8 @@
     )
 )]
 
+#[cfg(feature = "encrypt")]
+mod agree;
 mod base64url;
 mod cache;
 mod cbor;
@@ -79,6 +81,8 @@ mod cose;
 mod dpop;
 #[cfg(feature = "encrypt")]
 mod encrypt;
+#[cfg(feature = "encrypt")]
+mod envelope;
 mod ere;
 mod error;
 mod http_field;
@@ -99,15 +103,19 @@ mod unseal;
 mod uri;
 mod verify;
 
+#[cfg(feature = "encrypt")]
+pub use agree::AgreementKey;
 pub use cache::VerdictCache;
 pub use claims::{
     Answer, Claims, CompositeLabels, Confirmation, Consequences, Dialect, DpopSettings, Match, Minting, Odds,
-    ProofReplay, RenewalKind, RenewalTerms, Replay, UriRule, Watermark,
+    ProofReplay, RenewalKind, RenewalTerms, Replay, SegmentDuration, UriRule, Watermark,
 };
 pub use context::{Coordinates, FingerprintKind, Headers, Place, Request, RequestContext};
 pub use dpop::ProofError;
 #[cfg(feature = "encrypt")]
 pub use encrypt::EncryptionKey;
+#[cfg(feature = "encrypt")]
+pub use envelope::EnvelopeSeed;
 pub use ere::Ere;
 pub use error::{Class, KeyError, MintError, Refusal};
 pub use inspect::{Explained, ExplainedSet, Inspection, inspect};

@@ -54,6 +54,11 @@ pub(crate) const MIN_RSA_BITS: u32 = 2048;
 #[cfg(feature = "ps256")]
 pub(crate) const MAX_RSA_BITS: u32 = 4096;
 
+/// Most recipients of a COSE_Encrypt that are looked at. One for each network that delivers is as many as a token has
+/// room for.
+#[cfg(feature = "encrypt")]
+pub(crate) const MAX_RECIPIENTS: usize = 8;
+
 /// Length of an AES-GCM nonce in bytes (RFC 9053 §4.1).
 #[cfg(feature = "encrypt")]
 pub(crate) const NONCE_BYTES: usize = 12;

@@ -3,6 +3,14 @@
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use ciborium::Value;
 
+#[cfg(feature = "encrypt")]
+use crate::{
+    agree::AgreementKey,
+    cose::HEADER_IV,
+    encrypt::EncryptionKey,
+    envelope::{self, EnvelopeSeed},
+    limits::NONCE_BYTES,
+};
 use crate::{
     claims::Match,
     cose::{HEADER_ALG, HEADER_KID, Sealed, Structure, head},
@@ -12,8 +20,6 @@ use crate::{
     time::UnixMillis,
     uri::Component,
 };
-#[cfg(feature = "encrypt")]
-use crate::{cose::HEADER_IV, encrypt::EncryptionKey, limits::NONCE_BYTES};
 
 /// Collects claims and signs them.
 ///
@@ -125,6 +131,26 @@ impl Minter {
             Value::Bytes(ciphertext),
         ]);
         let message = Value::Tag(Structure::Encrypt0.tag(), Box::new(message));
+        Ok(self.mark(vendor, bits).claim(304, message))
+    }
+
+    /// The same with the bits in a COSE_Encrypt (ECDH-SS + A128KW around A256GCM), for edges that have the private half of
+    /// the recipient's key: who mints can read no pattern of others'.
+    ///
+    /// `seed` must never have been used before.
+    ///
+    /// # Errors
+    /// The seed's scalar is none, or something could not be computed.
+    #[cfg(feature = "encrypt")]
+    pub fn enveloped_mark(
+        self,
+        vendor: u8,
+        bits: u16,
+        pattern: &[u8],
+        recipient: &AgreementKey,
+        seed: &EnvelopeSeed,
+    ) -> Result<Self, MintError> {
+        let message = envelope::seal(pattern, recipient, seed)?;
         Ok(self.mark(vendor, bits).claim(304, message))
     }
 
@@ -265,7 +291,7 @@ fn message(payload: &[u8], key: &SigningKey) -> Result<Vec<u8>, MintError> {
     Ok(out)
 }
 
-fn protected(algorithm: Algorithm) -> Result<Vec<u8>, MintError> {
+pub(crate) fn protected(algorithm: Algorithm) -> Result<Vec<u8>, MintError> {
     encode(&Value::Map(vec![(HEADER_ALG.into(), algorithm.cose_id().into())]))
 }
 

@@ -9,6 +9,7 @@ use crate::{
     key::{Algorithm, KeyBounds, KeyIdentity, KeySet},
     label::Label,
     limits::{MAX_TOKEN_BYTES, MAX_TOKEN_TEXT},
+    mark::OnceOpened,
     store::{Standing, StoreKey, StoreRequest},
     time::{NumericDate, UnixMillis},
     unseal::unseal,
@@ -41,6 +42,7 @@ pub struct Authentic {
     payload: Vec<u8>,
     key: KeyIdentity,
     encrypted: bool,
+    opened: OnceOpened,
 }
 
 impl Authentic {
@@ -72,6 +74,10 @@ impl Authentic {
     /// Whether only a recipient could read the claims (COSE_Encrypt0).
     pub const fn is_encrypted(&self) -> bool {
         self.encrypted
+    }
+
+    pub(crate) const fn opened(&self) -> &OnceOpened {
+        &self.opened
     }
 
     /// How the token asks to be answered where it refuses a request (`catif`): in place of the usual refusal, which
@@ -167,6 +173,7 @@ impl Verifier {
             payload: unsealed.payload.into_owned(),
             key: unsealed.key,
             encrypted: unsealed.encrypted,
+            opened: OnceOpened::default(),
         })
     }
 

@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use selvedge_token::{Algorithm, Jwk};
 use serde_json::{Value, json};
 
-use super::{elliptic_key, files, random};
+use super::{agreement_key, elliptic_key, files, random};
 use crate::failure::Failure;
 
 #[derive(Debug, clap::Args)]
@@ -27,7 +27,8 @@ pub(crate) struct Args {
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct NewKey {
     /// ES256: edges hold a public key and cannot mint. HS256: a shared secret, a hundred times cheaper to check.
-    /// A128GCM, A256GCM: encrypts tokens that carry what others must not read
+    /// A128GCM, A256GCM: encrypts tokens that carry what others must not read. ECDH-SS: patterns of watermarks are
+    /// encrypted to it; edges hold the private key, and who mints the public one
     #[arg(long, value_enum, default_value_t = Kind::Es256)]
     pub(super) alg: Kind,
 
@@ -51,6 +52,7 @@ pub(super) enum Kind {
     Hs256,
     A128gcm,
     A256gcm,
+    EcdhSs,
 }
 
 impl Kind {
@@ -60,6 +62,7 @@ impl Kind {
             Self::Hs256 => Algorithm::Hs256,
             Self::A128gcm => Algorithm::A128Gcm,
             Self::A256gcm => Algorithm::A256Gcm,
+            Self::EcdhSs => Algorithm::EcdhSsA128Kw,
         }
     }
 
@@ -105,6 +108,7 @@ impl NewKey {
             Kind::Es256 => elliptic_key(&self.kid)?,
             Kind::Hs256 | Kind::A256gcm => Jwk::octets(&self.kid, algorithm, &random::<32>()?),
             Kind::A128gcm => Jwk::octets(&self.kid, algorithm, &random::<16>()?),
+            Kind::EcdhSs => agreement_key(&self.kid)?,
         };
         jwk.iss = (!self.issuers.is_empty()).then(|| self.issuers.clone());
         let for_edges = if self.sign {
@@ -114,7 +118,7 @@ impl NewKey {
         };
         let json = |jwk| serde_json::to_value(jwk).map_err(|error| Failure::run("making a key", error));
         Ok(Pair {
-            private: json(&jwk)?,
+            private: json(&if algorithm.agrees() { jwk.for_sender() } else { jwk })?,
             for_edges: json(&for_edges)?,
         })
     }

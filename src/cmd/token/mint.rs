@@ -4,7 +4,7 @@ use std::{net::IpAddr, path::PathBuf, process::ExitCode};
 
 use ciborium::Value;
 use clap::ValueEnum;
-use selvedge_token::{EncryptionKey, Label, Minter, SigningKey, UnixMillis};
+use selvedge_token::{AgreementKey, EncryptionKey, EnvelopeSeed, Label, Minter, SigningKey, UnixMillis};
 use selvedge_watermark::pace::CYCLE;
 
 use super::{files, hex, keys, lint, notation, now, random, seconds};
@@ -137,7 +137,8 @@ struct MarkArgs {
     #[arg(long, value_name = "HEX")]
     mark_pattern: Option<String>,
 
-    /// Encrypt the pattern by this JWK (`selvedge token keygen --alg a256gcm`), which edges need in their set
+    /// Encrypt the pattern by this JWK, which edges need in their set (`selvedge token keygen --alg a256gcm`), or to this
+    /// one, of which they have the private half (`--alg ecdh-ss`)
     #[arg(long, value_name = "FILE", requires = "mark_pattern")]
     mark_encrypt: Option<PathBuf>,
 
@@ -228,11 +229,22 @@ fn mark(minter: Minter, args: &MarkArgs) -> Result<Minter, Failure> {
     let Some(path) = &args.mark_encrypt else {
         return Ok(minter.clear_mark(vendor, bits, &pattern));
     };
-    let key =
-        EncryptionKey::from_jwk(&keys::read_private(path)?).map_err(|error| files::wrong(path, error))?;
-    minter
-        .encrypted_mark(vendor, bits, &pattern, &key, random()?)
-        .map_err(|error| Failure::run("minting", error))
+    let jwk = keys::read_private(path)?;
+    let wrong = |error| files::wrong(path, error);
+    let minter = if jwk.algorithm().map_err(wrong)?.agrees() {
+        let key = AgreementKey::from_jwk(&jwk).map_err(wrong)?;
+        let seed = EnvelopeSeed {
+            sender: random()?,
+            content: random()?,
+            nonce: random()?,
+            agreement: random()?,
+        };
+        minter.enveloped_mark(vendor, bits, &pattern, &key, &seed)
+    } else {
+        let key = EncryptionKey::from_jwk(&jwk).map_err(wrong)?;
+        minter.encrypted_mark(vendor, bits, &pattern, &key, random()?)
+    };
+    minter.map_err(|error| Failure::run("minting", error))
 }
 
 /// The claims: those of the file, those of the flags in their place, and the defaults of what neither has.

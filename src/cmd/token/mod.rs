@@ -79,6 +79,11 @@ pub(crate) fn elliptic_key(kid: &str) -> Result<Jwk, Failure> {
     Jwk::elliptic(kid, &random()?).map_err(|error| Failure::run("making a key", error))
 }
 
+/// A new private key on P-256 that patterns are encrypted to.
+fn agreement_key(kid: &str) -> Result<Jwk, Failure> {
+    Jwk::agreement(kid, &random()?).map_err(|error| Failure::run("making a key", error))
+}
+
 /// A new secret that an edge signs session tokens with.
 pub(crate) fn session_key(kid: &str) -> Result<Jwk, Failure> {
     Ok(Jwk::symmetric(kid, &random::<32>()?).for_signer())

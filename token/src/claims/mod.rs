@@ -25,7 +25,7 @@ pub use matching::Match;
 pub use renewal::{RenewalKind, RenewalTerms};
 pub use uri_rules::UriRule;
 pub use usage::{Odds, Replay};
-pub use watermark::Watermark;
+pub use watermark::{SegmentDuration, Watermark};
 
 use crate::{
     cbor::{Item, Reader},

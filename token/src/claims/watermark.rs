@@ -16,8 +16,8 @@ pub struct Watermark {
     pub vendor: Option<u8>,
     /// `wmpatlen`: the pattern's length in bits, from 1.
     pub pattern_bits: Option<u16>,
-    /// `wmsegduration`: nominal duration of a segment, as ticks and ticks a second.
-    pub segment_duration: Option<(u64, u64)>,
+    /// `wmsegduration`: nominal duration of a segment.
+    pub segment_duration: Option<SegmentDuration>,
     /// `wmpattern`, in the direct mode: the pattern's bytes, or a COSE message around them, as CBOR.
     pub pattern: Option<Vec<u8>>,
     /// `wmid`, in the indirect mode: what the pattern is derived from.
@@ -26,6 +26,15 @@ pub struct Watermark {
     pub operator: Option<u64>,
     /// `wmkeyver`, in the indirect mode: which key derives the pattern.
     pub key_version: Option<u64>,
+}
+
+/// The nominal duration of a segment: `wmsegduration`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct SegmentDuration {
+    /// In ticks; at least one.
+    pub ticks: u64,
+    /// How many of them make a second; at least one.
+    pub timescale: u64,
 }
 
 impl Watermark {
@@ -44,7 +53,7 @@ impl Watermark {
                 };
                 self.segment_duration = match (ticks()?, ticks()?) {
                     (_, 0) | (0, _) => return Err("expected a duration above zero"),
-                    pair => Some(pair),
+                    (ticks, timescale) => Some(SegmentDuration { ticks, timescale }),
                 };
             }
             (Label::WMPATTERN, Item::Bytes(_) | Item::Array(_) | Item::Tag(16 | 96)) => {

@@ -27,11 +27,14 @@ pub enum Algorithm {
     A128Gcm,
     /// AES-GCM with a key of 256 bits, for COSE_Encrypt0: feature `encrypt`.
     A256Gcm,
+    /// Static Diffie-Hellman on P-256, and AES key wrap with a key of 128 bits, for COSE_Encrypt around a watermark's
+    /// pattern (RFC 9053 §6.4): feature `encrypt`.
+    EcdhSsA128Kw,
 }
 
 impl Algorithm {
     /// Every algorithm, in the order of this enum.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Hs256,
         Self::Hs384,
         Self::Hs512,
@@ -41,6 +44,7 @@ impl Algorithm {
         Self::EdDsa,
         Self::A128Gcm,
         Self::A256Gcm,
+        Self::EcdhSsA128Kw,
     ];
 
     /// The identifier in a COSE `alg` header (RFC 9053, RFC 8230 for PS256).
@@ -55,6 +59,7 @@ impl Algorithm {
             Self::EdDsa => -8,
             Self::A128Gcm => 1,
             Self::A256Gcm => 3,
+            Self::EcdhSsA128Kw => -32,
         }
     }
 
@@ -63,7 +68,8 @@ impl Algorithm {
         Self::ALL.into_iter().find(|alg| i128::from(alg.cose_id()) == id)
     }
 
-    /// The name in a JWK's `alg` (RFC 7518 §3.1, §5.1, RFC 8037).
+    /// The name in a JWK's `alg` (RFC 7518 §3.1, §5.1, RFC 8037). JOSE has none for [`EcdhSsA128Kw`](Self::EcdhSsA128Kw):
+    /// it has COSE's, less the blanks.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Hs256 => "HS256",
@@ -75,6 +81,7 @@ impl Algorithm {
             Self::EdDsa => "EdDSA",
             Self::A128Gcm => "A128GCM",
             Self::A256Gcm => "A256GCM",
+            Self::EcdhSsA128Kw => "ECDH-SS+A128KW",
         }
     }
 
@@ -84,14 +91,14 @@ impl Algorithm {
     }
 
     /// Length of the MAC, signature or authentication tag in bytes; `None` where the key decides (PS256: the
-    /// length of the modulus).
+    /// length of the modulus), and where the algorithm wraps a key and nothing else.
     pub const fn seal_length(self) -> Option<usize> {
         match self {
             Self::Hs256 => Some(32),
             Self::Hs384 => Some(48),
             Self::Hs512 | Self::Es256 | Self::EdDsa => Some(64),
             Self::Es384 => Some(96),
-            Self::Ps256 => None,
+            Self::Ps256 | Self::EcdhSsA128Kw => None,
             Self::A128Gcm | Self::A256Gcm => Some(16),
         }
     }
@@ -104,9 +111,14 @@ impl Algorithm {
         )
     }
 
-    /// Whether it encrypts: a key of it opens and closes COSE_Encrypt0 and signs nothing.
+    /// Whether it encrypts: a key of it opens and closes COSE_Encrypt0 or COSE_Encrypt and signs nothing.
     pub const fn encrypts(self) -> bool {
-        matches!(self, Self::A128Gcm | Self::A256Gcm)
+        matches!(self, Self::A128Gcm | Self::A256Gcm) || self.agrees()
+    }
+
+    /// Whether it agrees on a key with another: who encrypts has the public half, and who opens the private one.
+    pub const fn agrees(self) -> bool {
+        matches!(self, Self::EcdhSsA128Kw)
     }
 
     /// Whether this build can compute it.
@@ -114,7 +126,7 @@ impl Algorithm {
         match self {
             Self::Hs256 | Self::Es256 => true,
             Self::Ps256 => cfg!(feature = "ps256"),
-            Self::A128Gcm | Self::A256Gcm => cfg!(feature = "encrypt"),
+            Self::A128Gcm | Self::A256Gcm | Self::EcdhSsA128Kw => cfg!(feature = "encrypt"),
             Self::Hs384 | Self::Hs512 | Self::Es384 | Self::EdDsa => cfg!(feature = "extra-algorithms"),
         }
     }

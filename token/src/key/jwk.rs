@@ -126,6 +126,18 @@ impl Jwk {
         })
     }
 
+    /// A private `EC` key on P-256 that patterns are encrypted to, from 32 bytes of the caller's randomness.
+    ///
+    /// # Errors
+    /// Those of [`elliptic`](Self::elliptic).
+    pub fn agreement(kid: &str, scalar: &[u8; 32]) -> Result<Self, KeyError> {
+        Ok(Self {
+            alg: Some(Algorithm::EcdhSsA128Kw.name().into()),
+            usage: Some("enc".into()),
+            ..Self::elliptic(kid, scalar)?
+        })
+    }
+
     /// A public `RSA` key for PS256, from its modulus and exponent in big-endian bytes.
     pub fn rsa(kid: &str, modulus: &[u8], exponent: &[u8]) -> Self {
         Self {
@@ -148,9 +160,21 @@ impl Jwk {
     }
 
     /// What a recipient needs of this key: for `EC` and `OKP` without the private part, for `oct` without the
-    /// permission to sign. A symmetric key stays whole, for it has no public half.
+    /// permission to sign. A symmetric key stays whole, for it has no public half, and so does one that patterns are
+    /// encrypted to, for the recipient opens them.
     #[must_use]
     pub fn for_recipient(&self) -> Self {
+        let opens = self.algorithm().is_ok_and(Algorithm::agrees);
+        Self {
+            d: self.d.clone().filter(|_| opens),
+            key_ops: None,
+            ..self.clone()
+        }
+    }
+
+    /// What whoever encrypts to this key needs of it: its public half. A symmetric key stays whole.
+    #[must_use]
+    pub fn for_sender(&self) -> Self {
         Self {
             d: None,
             key_ops: None,
@@ -174,13 +198,13 @@ impl Jwk {
             Some(name) => Algorithm::from_name(name).ok_or_else(|| {
                 self.wrong(
                     "alg",
-                    "is not one of HS256, ES256, PS256, A128GCM, A256GCM (or HS384, HS512, ES384, EdDSA)",
+                    "is not one of HS256, ES256, PS256, A128GCM, A256GCM, ECDH-SS+A128KW (or HS384, HS512, ES384, EdDSA)",
                 )
             })?,
             None => self.algorithm_by_type(encrypts == Some(true))?,
         };
         let kty = match algorithm {
-            Algorithm::Es256 | Algorithm::Es384 => "EC",
+            Algorithm::Es256 | Algorithm::Es384 | Algorithm::EcdhSsA128Kw => "EC",
             Algorithm::EdDsa => "OKP",
             Algorithm::Ps256 => "RSA",
             _ => "oct",
@@ -198,7 +222,9 @@ impl Jwk {
                 "alg",
                 match algorithm {
                     Algorithm::Ps256 => "needs a build with the feature \"ps256\"",
-                    Algorithm::A128Gcm | Algorithm::A256Gcm => "needs a build with the feature \"encrypt\"",
+                    Algorithm::A128Gcm | Algorithm::A256Gcm | Algorithm::EcdhSsA128Kw => {
+                        "needs a build with the feature \"encrypt\""
+                    }
                     _ => "is not of CTA-5007: it needs a build with the feature \"extra-algorithms\"",
                 },
             ))
@@ -208,6 +234,7 @@ impl Jwk {
     /// The algorithm of a key that does not name it.
     fn algorithm_by_type(&self, encrypts: bool) -> Result<Algorithm, KeyError> {
         match self.kty.as_str() {
+            "EC" if encrypts => Ok(Algorithm::EcdhSsA128Kw),
             "EC" if self.crv.as_deref() == Some("P-384") => Ok(Algorithm::Es384),
             "EC" => Ok(Algorithm::Es256),
             "OKP" => Ok(Algorithm::EdDsa),

@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Jwk, SigningKey, VerificationKey};
 #[cfg(feature = "encrypt")]
-use crate::encrypt::EncryptionKey;
+use crate::{agree::AgreementKey, encrypt::EncryptionKey};
 use crate::{error::KeyError, time::UnixMillis};
 
 /// The keys that a recipient trusts, those that open encrypted tokens, and those that it signs with itself.
@@ -17,6 +17,8 @@ pub struct KeySet {
     signing: Vec<Arc<SigningKey>>,
     #[cfg(feature = "encrypt")]
     encryption: Vec<EncryptionKey>,
+    #[cfg(feature = "encrypt")]
+    agreement: Vec<AgreementKey>,
     version: KeySetVersion,
 }
 
@@ -33,12 +35,19 @@ impl KeySet {
             signing: Vec::new(),
             #[cfg(feature = "encrypt")]
             encryption: Vec::new(),
+            #[cfg(feature = "encrypt")]
+            agreement: Vec::new(),
             version: KeySetVersion([0; 32]),
         };
         let mut empty = true;
         for jwk in jwks {
             empty = false;
             absorb(&mut digest, jwk);
+            #[cfg(feature = "encrypt")]
+            if jwk.algorithm()?.agrees() {
+                set.agreement.push(AgreementKey::from_jwk(jwk)?);
+                continue;
+            }
             #[cfg(feature = "encrypt")]
             if jwk.algorithm()?.encrypts() {
                 set.encryption.push(EncryptionKey::from_jwk(jwk)?);
@@ -95,6 +104,18 @@ impl KeySet {
     ) -> impl Iterator<Item = &'s EncryptionKey> {
         let only = self.encryption.len() == 1;
         self.encryption
+            .iter()
+            .filter(move |key| is_named(key.kid(), kid, only))
+    }
+
+    /// The keys that a recipient of a COSE_Encrypt with this `kid` may mean, by the rule of [`select`](Self::select).
+    #[cfg(feature = "encrypt")]
+    pub(crate) fn select_agreement<'s>(
+        &'s self,
+        kid: Option<&[u8]>,
+    ) -> impl Iterator<Item = &'s AgreementKey> {
+        let only = self.agreement.len() == 1;
+        self.agreement
             .iter()
             .filter(move |key| is_named(key.kid(), kid, only))
     }
