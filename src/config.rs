@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use selvedge_edge::Site;
+use selvedge_edge::{OriginToken, Site};
 use selvedge_edge_native::{Facts, OriginTls, Prefix};
 use selvedge_listen::TlsFiles;
 use serde::Deserialize;
@@ -35,6 +35,8 @@ pub(crate) struct EdgeConfig {
     pub(crate) origin_certificate: Option<PathBuf>,
     /// File with that certificate's private key.
     pub(crate) origin_key: Option<PathBuf>,
+    /// What the origin asks edges for before it gives out variants of marked media.
+    pub(crate) origin_token: Option<OriginToken>,
     /// What viewers use to reach this edge; without it, what it serves.
     pub(crate) scheme: Option<Scheme>,
     /// Certificate and key, where the edge ends TLS itself.
@@ -76,6 +78,7 @@ impl Default for EdgeConfig {
             origin_ca: None,
             origin_certificate: None,
             origin_key: None,
+            origin_token: None,
             scheme: None,
             tls: None,
             keys: None,
@@ -170,7 +173,7 @@ mod tests {
         let line = refused("[edge]\nlisten = \"127.0.0.1:1\"\norigins = \"x\"\n");
         assert_eq!(
             line,
-            "selvedge.toml:3: origins: unknown field `origins`, expected one of `listen`, `origin`, `origin_ca`, `origin_certificate`, `origin_key`, `scheme`, `tls`, `keys`, `documents`, `trusted_proxies`, `facts`, `site`"
+            "selvedge.toml:3: origins: unknown field `origins`, expected one of `listen`, `origin`, `origin_ca`, `origin_certificate`, `origin_key`, `origin_token`, `scheme`, `tls`, `keys`, `documents`, `trusted_proxies`, `facts`, `site`"
         );
     }
 
@@ -178,6 +181,17 @@ mod tests {
     fn a_wrong_value_is_named_by_its_key() {
         let line = refused("[edge]\nlisten = \"8081\"\n");
         assert_eq!(line, "selvedge.toml:2: listen: invalid socket address syntax");
+    }
+
+    #[test]
+    fn a_token_for_the_origin_does_not_show() {
+        let line = refused("[edge]\norigin_token = \"s3cret words\"\n");
+        assert_eq!(
+            line,
+            "selvedge.toml:2: origin_token: the origin's token is none: expected printable characters without blanks"
+        );
+        let config: Config = toml::from_str("[edge]\norigin_token = \"s3cret\"\n").unwrap();
+        assert!(!format!("{config:?}").contains("s3cret"));
     }
 
     #[test]
@@ -226,6 +240,7 @@ mod tests {
         assert!(config.edge.tls.is_some_and(|tls| tls.clients.is_some()));
         assert!(config.origin.tls.is_some_and(|tls| tls.clients.is_some()));
         assert_ne!(config.edge.facts, Facts::default());
+        assert!(config.edge.origin_token.is_some());
         assert!(config.edge.site.streams.is_some());
         assert!(config.edge.site.dialect.composite.is_some());
         assert!(config.edge.site.own_issuer.is_some());
@@ -238,6 +253,7 @@ mod tests {
         assert_eq!(example.origin, default.origin);
         assert_eq!(example.edge.listen, default.edge.listen);
         assert_eq!(example.edge.origin, default.edge.origin);
+        assert_eq!(example.edge.origin_token, default.edge.origin_token);
         assert_eq!(example.edge.scheme(), default.edge.scheme());
         assert_eq!(example.edge.tls, default.edge.tls);
         assert_eq!(example.edge.trusted_proxies, default.edge.trusted_proxies);

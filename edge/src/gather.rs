@@ -4,6 +4,7 @@ use http::{HeaderMap, HeaderValue, Method, header};
 
 use crate::{
     authorise::Authorised,
+    credential::{OriginToken, show},
     limits::MAX_DOCUMENT,
     onward::Onward,
     platform::{OriginRequest, Plan, Read, Want},
@@ -65,12 +66,20 @@ pub(crate) fn request(
     }
 }
 
-/// What an authorised request for marked media waits for, but for the variant: nothing of the query can matter.
-pub(crate) fn marked(authorised: &Authorised, onward: &Onward, viewer: &HeaderMap) -> OriginRequest {
-    OriginRequest {
+/// What an authorised request for marked media waits for, but for the variant: nothing of the query can matter. The origin
+/// is shown who asks.
+pub(crate) fn marked(
+    authorised: &Authorised,
+    onward: &Onward,
+    viewer: &HeaderMap,
+    token: Option<&OriginToken>,
+) -> OriginRequest {
+    let mut request = OriginRequest {
         target: authorised.routed.uri.path().to_owned(),
         ..request(authorised, onward, false, viewer)
-    }
+    };
+    show(token, &mut request.headers);
+    request
 }
 
 /// The request for a small document that is read here.

@@ -17,11 +17,12 @@ use crate::{
     authorise::{Authorised, Grant, Settled, judge},
     compose::compose,
     cors,
+    credential::OriginToken,
     decide::{Decided, Decisions, Place, rules, slice_of, want},
     fast::{Assets, Scheduled, Schedules, Wanted},
     gather::{self, alone, asks_to_skip},
     limits::{MAX_VERDICT_BYTES, MAX_VERDICTS},
-    mark::{OnUnmarked, Positions, Selection, bits, marked, refuse_named},
+    mark::{OnUnmarked, Positions, Selection, SessionMark, mark_of, marked, refuse_named},
     onward::{Onward, onward},
     platform::{Answer, Body, Plan, Platform, Want},
     problem::Problem,
@@ -45,6 +46,7 @@ pub struct Edge {
     schedules: Mutex<Schedules>,
     assets: Mutex<Assets>,
     positions: Positions,
+    origin_token: Option<OriginToken>,
 }
 
 /// A request's answer, and its line in the log.
@@ -80,7 +82,24 @@ impl Edge {
             schedules: Mutex::default(),
             assets: Mutex::default(),
             positions: Positions::default(),
+            origin_token: None,
         })
+    }
+
+    /// With the token that the origin asks edges for; `None` for an origin that asks for none.
+    #[must_use]
+    pub fn with_origin_token(mut self, token: Option<OriginToken>) -> Self {
+        self.origin_token = token;
+        self
+    }
+
+    /// The same edge with the keys of another JWK Set document. It has forgotten what it remembered of earlier requests.
+    ///
+    /// # Errors
+    /// What is wrong with the keys.
+    pub fn with_keys(&self, keys: &str) -> Result<Self, ConfigError> {
+        let edge = Self::with_site(keys, self.site.clone())?;
+        Ok(edge.with_origin_token(self.origin_token.clone()))
     }
 
     /// The version of the keys that it trusts: another where anything of any key differs.
@@ -185,7 +204,7 @@ impl Edge {
         let breaks = rules(&self.site, &authorised.routed);
         let answers = match Wanted::of(&self.site, &authorised.routed, visit.now) {
             Some(wanted) => vec![self.scheduled(platform, wanted, record).await],
-            None => self.ask(platform, &authorised, &onward, visit).await?,
+            None => self.ask(platform, &authorised, &onward, visit, record).await?,
         };
         let slice =
             breaks.and_then(|rules| slice_of(authorised.routed.resource, answers.first(), &rules.cohort));
@@ -203,6 +222,7 @@ impl Edge {
         authorised: &Authorised,
         onward: &Onward,
         visit: &Visit<'_>,
+        record: &mut Record,
     ) -> Result<Vec<Answer<P::Body>>, Problem> {
         let headers = visit.request.headers();
         let Some(channel) = marked(&self.site, &authorised.routed) else {
@@ -210,12 +230,21 @@ impl Edge {
             let request = gather::request(authorised, onward, stitches, headers);
             return Ok(platform.gather(alone(request)).await);
         };
+        let SessionMark {
+            bits,
+            segment_duration,
+        } = mark_of(self, channel, authorised, visit.now)?;
+        let token = self.origin_token.as_ref();
         let selection = Selection {
             channel,
-            bits: bits(self, channel, authorised, visit.now)?,
-            neutral: gather::marked(authorised, onward, headers),
+            bits,
+            segment_duration,
+            neutral: gather::marked(authorised, onward, headers, token),
+            token,
         };
-        Ok(vec![selection.gather(platform, &self.positions).await?])
+        let selected = selection.gather(platform, &self.positions).await?;
+        record.pace = selected.pace;
+        Ok(vec![selected.answer])
     }
 
     /// Asks for what fills the breaks of a document. Most windows have none, and of one that has the answer is known.

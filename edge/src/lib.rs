@@ -62,6 +62,7 @@ mod carrier;
 pub mod certificate;
 mod compose;
 mod cors;
+mod credential;
 pub mod dash;
 mod decide;
 pub mod fast;
@@ -84,8 +85,9 @@ pub mod timeline;
 mod visit;
 
 pub use carrier::{Carrier, Carriers};
+pub use credential::OriginToken;
 pub use handle::{Edge, Handled, block_on};
-pub use mark::{MarkKey, MarkRules, MarkedChannel, OnUnmarked, Pace};
+pub use mark::{DurationRule, MarkKey, MarkRules, MarkedChannel, NumberRule, OnUnmarked, Pace, Paces};
 pub use platform::{Answer, Body, OriginRequest, OriginResponse, Plan, Platform, Read, Unanswered, Want};
 pub use problem::{misconfigured, too_long};
 pub use record::Record;

@@ -44,6 +44,9 @@ pub struct Record {
     /// The claim that refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub claim: Option<String>,
+    /// How the position of marked media was learnt, whenever that was: `header`, `sidecar`, `number` or `duration`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pace: Option<&'static str>,
     /// The origin's status.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub origin: Option<u16>,

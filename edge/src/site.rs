@@ -220,6 +220,9 @@ pub enum ConfigError {
     /// The origin's address cannot be used.
     #[error("{0:?} is no origin: give an absolute URL such as https://origin.example")]
     Origin(String),
+    /// The token for the origin is none. It is not shown.
+    #[error("the origin's token is none: expected printable characters without blanks")]
+    OriginToken,
     /// Something that the platform provides is of another type than text.
     #[error("{0} is not a text")]
     NotText(&'static str),

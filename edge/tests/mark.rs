@@ -9,7 +9,8 @@ use std::{cell::RefCell, collections::HashMap};
 use http::{HeaderMap, HeaderValue, Request, StatusCode, header};
 use scenario::{NOW, key, session_key, visit};
 use selvedge_edge::{
-    Answer, Body, Edge, Handled, OriginRequest, OriginResponse, Plan, Platform, Read, Want, block_on,
+    Answer, Body, Edge, Handled, OriginRequest, OriginResponse, OriginToken, Plan, Platform, Read, Want,
+    block_on,
 };
 use selvedge_token::{Component, Jwk, JwkSet, Match, Minter, SigningKey};
 use selvedge_watermark::code::{CodeKey, Design, Event, Session};
@@ -522,6 +523,120 @@ fn where_nothing_says_the_position_nothing_is_served() {
         let missing = get(&edge(&site(pace)), &bare, &marked(&b), "/live/news/v1/0-9.m4s");
         assert_eq!(missing.response.status(), 404, "{pace}");
     }
+}
+
+#[test]
+fn the_origin_is_shown_the_edges_token_with_what_is_marked_and_nothing_else_is() {
+    let token = OriginToken::parse("s3cret").unwrap();
+    for pace in ["", r#","pace":"sidecar""#, r#","pace":{"number":{}}"#] {
+        let edge = edge(&site(pace).replacen('{', r#"{"server_timing":true,"#, 1));
+        let edge = edge.with_origin_token(Some(token.clone()));
+        // It is the edge's, not its keys'.
+        let keys = JwkSet {
+            keys: vec![key().for_recipient(), session_key(), pattern_key()],
+        };
+        let edge = edge.with_keys(&serde_json::to_string(&keys).unwrap()).unwrap();
+        let shelf = Shelf::new(7);
+        let [a, b] = sessions(7);
+        for path in [SEGMENT, "/live/news/v1/init.mp4", "/live/news/v1/index.m3u8"] {
+            for id in [&a, &b] {
+                let request = Request::get(format!("https://e/t/{}{path}", marked(id)));
+                let handled = send(&edge, &shelf, request.header("Authorization", "Bearer viewer's"));
+                assert_eq!(handled.response.status(), 200);
+                let told = format!("{:?} {}", handled.response, handled.record.to_json());
+                assert!(!told.contains("s3cret"), "{told}");
+            }
+        }
+        let asked = shelf.asked.borrow();
+        assert!(!format!("{asked:?}").contains("s3cret"));
+        for request in asked.iter() {
+            let is_marked = [SEGMENT, SEGMENT_B, SIDECAR].contains(&request.target.as_str());
+            let shown = request.headers.get(header::AUTHORIZATION);
+            let due = is_marked.then_some("Bearer s3cret");
+            assert_eq!(
+                shown.map(|value| value.to_str().unwrap()),
+                due,
+                "{}",
+                request.target
+            );
+        }
+        let variants = asked.iter().filter(|request| request.target == SEGMENT_B);
+        assert!(variants.count() > 0);
+    }
+}
+
+#[test]
+fn a_position_is_learnt_by_the_first_way_that_says_one() {
+    const TIMED: &str = "/live/news/v1/t-480000.m4s";
+    /// Positions by the header, the sidecar, the number and the duration, where each says one.
+    const DUE: [(&str, u16); 4] = [("header", 3), ("sidecar", 4), ("number", 21_360), ("duration", 8)];
+    let all = r#","pace":["header","sidecar",{"number":{}},{"duration":{}}]"#;
+    let two = |first: &str, second: &str| format!(r#","pace":[{first},{second}]"#);
+    let at = |position: u16| Position::new(position.into()).unwrap();
+    let shelf = |header: bool, sidecar: bool| {
+        let mut shelf = Shelf::default();
+        for (path, body) in [(TIMED, "A"), ("/live/news/v1/b/t-480000.m4s", "B")] {
+            shelf.put(path, body.as_bytes());
+            if header {
+                let egress = HeaderValue::try_from(egress_header(at(DUE[0].1))).unwrap();
+                shelf
+                    .bodies
+                    .get_mut(path)
+                    .unwrap()
+                    .1
+                    .insert("WMPaceInfoEgress", egress);
+            }
+        }
+        if sidecar {
+            let sidecar = Sidecar::Discrete(vec![Discrete::at(at(DUE[1].1))]);
+            shelf.put("/live/news/v1/WMPaceInfo/t-480000.m4s", &sidecar.to_cbor());
+        }
+        shelf
+    };
+    let duration = ciborium::Value::Array(vec![60_000.into(), 10_000.into()]);
+    let cases = [
+        (all.to_owned(), true, true, 0),
+        (all.to_owned(), false, true, 1),
+        (all.to_owned(), false, false, 2),
+        (two(r#""sidecar""#, r#""header""#), true, true, 1),
+        (two(r#""header""#, r#"{"duration":{}}"#), false, true, 3),
+        (two(r#""sidecar""#, r#"{"duration":{}}"#), true, false, 3),
+        (r#","pace":{"duration":{}}"#.to_owned(), true, true, 3),
+    ];
+    for (pace, header, sidecar, due) in cases {
+        let (edge, shelf) = (edge(&site(&pace)), shelf(header, sidecar));
+        let (name, position) = DUE[due];
+        for (id, variant) in sessions(position).iter().zip(["A", "B"]) {
+            let minter = minter()
+                .derived_mark(254, 32_760, id, 7, 3)
+                .claim(303, duration.clone());
+            for _again in 0..2 {
+                let handled = get(&edge, &shelf, &sign(&minter), TIMED);
+                assert_eq!(body(&handled), variant.as_bytes(), "{pace} {name}");
+                assert_eq!(handled.record.pace, Some(name), "{pace}");
+            }
+        }
+        let sidecars = shelf.targets().into_iter();
+        let sidecars = sidecars.filter(|target| target.contains("WMPaceInfo")).count();
+        assert!(
+            sidecars <= 1,
+            "what the origin was asked for is remembered: {sidecars}"
+        );
+    }
+}
+
+#[test]
+fn nothing_is_guessed_that_the_channel_does_not_allow() {
+    let edge = edge(&site(r#","pace":["header",{"duration":{}}]"#));
+    let mut shelf = Shelf::new(7);
+    for path in [SEGMENT, SEGMENT_B] {
+        shelf.bodies.get_mut(path).unwrap().1.remove("WMPaceInfoEgress");
+    }
+    // The token does not say how long a segment is; the sidecar, which says it all, may not be asked.
+    let handled = get(&edge, &shelf, &marked("s"), SEGMENT);
+    assert_eq!(handled.response.status(), 502);
+    assert_eq!(handled.record.problem, Some("mark-unplaced"));
+    assert_eq!(handled.record.pace, None);
 }
 
 #[test]

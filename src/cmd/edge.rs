@@ -2,12 +2,15 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use selvedge_edge::{Edge, OriginUrl};
+use selvedge_edge::{Edge, OriginToken, OriginUrl};
 use selvedge_edge_native::{KeyFile, Native, Pop, Trust};
 use selvedge_listen::{Limits, serve, serve_tls};
 
-use super::{bind, open_tls};
+use super::{bind, http::variable_of, open_tls};
 use crate::{config::Config, failure::Failure, stop};
+
+/// What the origin asks edges for, where the configuration does not say it.
+const ORIGIN_TOKEN: &str = "SELVEDGE_ORIGIN_TOKEN";
 
 /// Viewers fetch from `http://<listen>/live/<channel>/`, with a token in the path, the query, a header or a
 /// cookie.
@@ -56,7 +59,15 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let scheme = config.scheme();
     let unusable = |error: &dyn std::fmt::Display| Failure::configuration(keys.display(), error);
     let file = KeyFile::open(&keys).await.map_err(|error| unusable(&error))?;
-    let edge = Edge::with_site(file.text(), config.site.clone()).map_err(|error| unusable(&error))?;
+    let of_environment = || variable_of(ORIGIN_TOKEN).map(|token| OriginToken::parse(&token));
+    let token = match config.origin_token {
+        Some(token) => Some(token),
+        None => of_environment()
+            .transpose()
+            .map_err(|error| Failure::configuration(ORIGIN_TOKEN, error))?,
+    };
+    let edge = Edge::with_site(file.text(), config.site).map_err(|error| unusable(&error))?;
+    let edge = edge.with_origin_token(token);
     let trust = Trust {
         proxies: config.trusted_proxies,
         facts: config.facts,
@@ -79,7 +90,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     tokio::select! {
         () = serve => {}
         // Never ends by itself.
-        () = file.follow(pop, config.site) => {}
+        () = file.follow(pop) => {}
     }
     Ok(())
 }

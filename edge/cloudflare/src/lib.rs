@@ -4,7 +4,8 @@
 //! body goes to the viewer as the `ReadableStream` that it came as, so that its bytes never enter WASM memory.
 //!
 //! The environment configures it: `ORIGIN` (the URL of the origin or of a shield), `CAT_KEYS` (a JWK Set; a
-//! secret or a variable), `SITE` (the site document; `{}` where it is not set), and `STORE` (the Durable Objects of
+//! secret or a variable), `ORIGIN_TOKEN` (a secret: what an origin that marks media asks edges for; not sent where it is
+//! not set), `SITE` (the site document; `{}` where it is not set), and `STORE` (the Durable Objects of
 //! this worker's class [`SelvedgeStore`]; where they are not bound, nothing is remembered between requests), and
 //! `DOCUMENTS` (a KV namespace with operators' documents; where it is not bound, there are none). An
 //! isolate reads it once: what changes it, a secret included, deploys a new version, which runs in new isolates.
@@ -18,7 +19,9 @@ mod store;
 
 use std::sync::OnceLock;
 
-use selvedge_edge::{ConfigError, Edge, Handled, OriginUrl, UnixMillis, Visit, misconfigured, too_long};
+use selvedge_edge::{
+    ConfigError, Edge, Handled, OriginToken, OriginUrl, UnixMillis, Visit, misconfigured, too_long,
+};
 use worker::{
     Context, Date, Env, Request, Response, console_error, console_log, event,
     js_sys::{self, Function, Reflect, Uint8Array},
@@ -44,9 +47,11 @@ impl Pop {
     fn new(env: &Env) -> Result<Self, ConfigError> {
         let keys = variable(env, "CAT_KEYS")?.ok_or(ConfigError::Missing("CAT_KEYS"))?;
         let site = variable(env, "SITE")?;
+        let token = variable(env, "ORIGIN_TOKEN")?;
+        let token = token.map(|token| OriginToken::parse(&token)).transpose()?;
         let origin = variable(env, "ORIGIN")?.ok_or(ConfigError::Missing("ORIGIN"))?;
         Ok(Self {
-            edge: Edge::new(&keys, site.as_deref().unwrap_or("{}"))?,
+            edge: Edge::new(&keys, site.as_deref().unwrap_or("{}"))?.with_origin_token(token),
             origin: OriginUrl::parse(&origin)?,
         })
     }

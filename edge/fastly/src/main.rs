@@ -5,7 +5,7 @@
 //! unread, so that its bytes never enter WASM memory.
 //!
 //! The service configures it: the backend `origin`, the secret store `selvedge` with the key `CAT_KEYS` (a JWK
-//! Set), the config store `selvedge` with the key `SITE` (the site document; `{}` where there is none), and the KV
+//! Set) and, for an origin that marks media and asks edges for it, `ORIGIN_TOKEN`, the config store `selvedge` with the key `SITE` (the site document; `{}` where there is none), and the KV
 //! store `selvedge` for what is remembered between requests and for operators' documents (where there is none, nothing
 //! is remembered, and there are no documents). The log goes to the endpoint `selvedge`, failures to standard error as
 //! well.
@@ -28,7 +28,9 @@ use fastly::{
     log::Endpoint,
 };
 use http::header;
-use selvedge_edge::{Body, ConfigError, Edge, Handled, Record, UnixMillis, Visit, block_on, misconfigured};
+use selvedge_edge::{
+    Body, ConfigError, Edge, Handled, OriginToken, Record, UnixMillis, Visit, block_on, misconfigured,
+};
 
 use crate::{client::Client, platform::World};
 
@@ -78,16 +80,27 @@ fn handle(edge: &Result<Edge, ConfigError>, request: Request) -> Handled<fastly:
 }
 
 fn edge() -> Result<Edge, ConfigError> {
-    Edge::new(&keys()?, site()?.as_deref().unwrap_or("{}"))
+    let missing = ConfigError::Missing("CAT_KEYS in the secret store `selvedge`");
+    let store = SecretStore::open(NAME).map_err(|_| missing.clone())?;
+    let unreadable = ConfigError::NotText("CAT_KEYS in the secret store `selvedge`");
+    let keys = secret(&store, "CAT_KEYS", unreadable)?.ok_or(missing)?;
+    // One that cannot be read is not taken for none: whatever is marked would fail, and nobody would know why.
+    let unreadable = ConfigError::NotText("ORIGIN_TOKEN in the secret store `selvedge`");
+    let token = secret(&store, "ORIGIN_TOKEN", unreadable)?;
+    let token = token.map(|token| OriginToken::parse(&token)).transpose()?;
+    let edge = Edge::new(&keys, site()?.as_deref().unwrap_or("{}"))?;
+    Ok(edge.with_origin_token(token))
 }
 
-fn keys() -> Result<String, ConfigError> {
-    let missing = || ConfigError::Missing("CAT_KEYS in the secret store `selvedge`");
-    let store = SecretStore::open(NAME).map_err(|_| missing())?;
-    let secret = store.try_get("CAT_KEYS").ok().flatten().ok_or_else(missing)?;
-    let plain = secret.try_plaintext().map_err(|_| missing())?;
+/// A secret's text; `None` where there is none of that name, and `unreadable` where it cannot be read.
+fn secret(store: &SecretStore, name: &str, unreadable: ConfigError) -> Result<Option<String>, ConfigError> {
+    let Some(secret) = store.try_get(name).map_err(|_| unreadable.clone())? else {
+        return Ok(None);
+    };
+    let plain = secret.try_plaintext().map_err(|_| unreadable.clone())?;
     String::from_utf8(plain.to_vec())
-        .map_err(|_| ConfigError::NotText("CAT_KEYS in the secret store `selvedge`"))
+        .map(Some)
+        .map_err(|_| unreadable)
 }
 
 /// `None` where there is none. One that cannot be read is not taken for none: it may restrict whose tokens count.

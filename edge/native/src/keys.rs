@@ -6,8 +6,6 @@ use std::{
     time::Duration,
 };
 
-use selvedge_edge::{Edge, Site};
-
 use crate::Pop;
 
 /// How often the file is looked at: a key that was withdrawn counts for no longer than this, and a read of a few
@@ -46,27 +44,27 @@ impl KeyFile {
     ///
     /// The content is compared, not the time of the last change: a file that is replaced by another, or that a
     /// mounted volume swaps, counts as much as one that is written to.
-    pub async fn follow(mut self, pop: Pop, site: Site) {
+    pub async fn follow(mut self, pop: Pop) {
         let mut ticks = tokio::time::interval(INTERVAL);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            self.look(&pop, &site).await;
+            self.look(&pop).await;
         }
     }
 
-    async fn look(&mut self, pop: &Pop, site: &Site) {
+    async fn look(&mut self, pop: &Pop) {
         let now = read(&self.path).await.map_err(|error| error.to_string());
         if now != self.last {
             self.last = now;
-            self.apply(pop, site);
+            self.apply(pop);
         }
     }
 
-    fn apply(&self, pop: &Pop, site: &Site) {
+    fn apply(&self, pop: &Pop) {
         let file = self.path.display();
         let edge = match &self.last {
-            Ok(text) => Edge::with_site(text, site.clone()).map_err(|error| error.to_string()),
+            Ok(text) => pop.edge().with_keys(text).map_err(|error| error.to_string()),
             Err(error) => Err(error.clone()),
         };
         match edge {
@@ -94,7 +92,7 @@ mod tests {
     use std::slice;
 
     use http::{Request, StatusCode};
-    use selvedge_edge::OriginUrl;
+    use selvedge_edge::{Edge, OriginUrl};
     use selvedge_token::{Jwk, JwkSet, Minter, SigningKey};
     use tower::ServiceExt as _;
 
@@ -124,31 +122,30 @@ mod tests {
         let path = folder.path().join("keys.json");
         std::fs::write(&path, document(slice::from_ref(&old))).unwrap();
         let mut file = KeyFile::open(&path).await.unwrap();
-        let site = Site::default();
-        let edge = Edge::with_site(file.text(), site.clone()).unwrap();
+        let edge = Edge::new(file.text(), "{}").unwrap();
         // Nobody listens there.
         let native = Native::new(OriginUrl::parse("http://127.0.0.1:1").unwrap()).unwrap();
         let pop = Pop::new(edge, native, http::uri::Scheme::HTTPS, Trust::default());
         assert!(takes(&pop, &old).await);
 
         std::fs::write(&path, document(&[old.clone(), new.clone()])).unwrap();
-        file.look(&pop, &site).await;
+        file.look(&pop).await;
         assert!(takes(&pop, &old).await && takes(&pop, &new).await);
 
         for bad in ["", "{\"keys\":[{\"kty\":\"oct\"}]}"] {
             std::fs::write(&path, bad).unwrap();
-            file.look(&pop, &site).await;
+            file.look(&pop).await;
             assert!(takes(&pop, &old).await && takes(&pop, &new).await, "{bad}");
         }
         std::fs::remove_file(&path).unwrap();
-        file.look(&pop, &site).await;
+        file.look(&pop).await;
         assert!(takes(&pop, &new).await);
 
         // As an editor does it: another file takes the name.
         let other = folder.path().join("other.json");
         std::fs::write(&other, document(slice::from_ref(&new))).unwrap();
         std::fs::rename(&other, &path).unwrap();
-        file.look(&pop, &site).await;
+        file.look(&pop).await;
         assert!(!takes(&pop, &old).await && takes(&pop, &new).await);
     }
 }

@@ -147,6 +147,7 @@ fn log(record: &Record) {
         onward,
         reason,
         claim,
+        pace,
         origin,
         problem,
         fault,
@@ -154,7 +155,7 @@ fn log(record: &Record) {
         ..
     } = record;
     tracing::info!(
-        method, path, route, status, token, kid, iss, cti, onward, reason, claim, origin, problem, fault,
-        detail, "request"
+        method, path, route, status, token, kid, iss, cti, onward, reason, claim, pace, origin, problem,
+        fault, detail, "request"
     );
 }

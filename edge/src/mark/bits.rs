@@ -1,6 +1,6 @@
 //! Whose bits choose the variants: what the tokens of a request say of its session's mark.
 
-use selvedge_token::{Authentic, Mark, MarkMode, UnixMillis};
+use selvedge_token::{Authentic, Mark, MarkMode, SegmentDuration, UnixMillis};
 use selvedge_watermark::{
     code::{CodeKey, Event, Pattern, Session},
     pace::Variant,
@@ -8,6 +8,14 @@ use selvedge_watermark::{
 
 use super::{MarkRules, MarkedChannel, OnUnmarked};
 use crate::{authorise::Authorised, handle::Edge, problem::Problem};
+
+/// The mark of a session.
+#[derive(Clone)]
+pub(crate) struct SessionMark {
+    pub(crate) bits: Bits,
+    /// How long its token says that a segment is.
+    pub(crate) segment_duration: Option<SegmentDuration>,
+}
 
 /// The bits of a session.
 #[derive(Clone)]
@@ -71,18 +79,18 @@ impl Derived {
     }
 }
 
-/// The bits that choose the variants of a request's media.
+/// The mark whose bits choose the variants of a request's media.
 ///
 /// Tokens beside the one that admits must not say otherwise: two sessions in one request would let a viewer choose.
 ///
 /// # Errors
 /// There is no mark where the channel demands one, it cannot be used, or two differ.
-pub(crate) fn bits(
+pub(crate) fn mark_of(
     edge: &Edge,
     channel: &MarkedChannel,
     authorised: &Authorised,
     now: UnixMillis,
-) -> Result<Bits, Problem> {
+) -> Result<SessionMark, Problem> {
     let Some(rules) = edge.site.watermark.as_ref() else {
         return Err(Problem::MarkMissing);
     };
@@ -106,15 +114,18 @@ pub(crate) fn bits(
             continue;
         };
         match &found {
-            Some(ours) if ours.is_same(&theirs) => {}
+            Some(ours) if ours.bits.is_same(&theirs.bits) => {}
             Some(_) => return Err(Problem::MarksMixed),
             None if rules.separate_tokens && is_bound(grant, &other) => found = Some(theirs),
             None => return Err(Problem::MarksMixed),
         }
     }
     match (found, channel.without_mark) {
-        (Some(bits), _) => Ok(bits),
-        (None, OnUnmarked::Serve) => Ok(Bits::Always(Variant::A)),
+        (Some(mark), _) => Ok(mark),
+        (None, OnUnmarked::Serve) => Ok(SessionMark {
+            bits: Bits::Always(Variant::A),
+            segment_duration: None,
+        }),
         (None, OnUnmarked::Refuse) => Err(Problem::MarkMissing),
     }
 }
@@ -132,10 +143,16 @@ fn of_token(
     channel: &MarkedChannel,
     authentic: &Authentic,
     now: UnixMillis,
-) -> Result<Option<Bits>, Problem> {
+) -> Result<Option<SessionMark>, Problem> {
     let unusable = |why: String| Problem::MarkUnusable(why);
     let mark = authentic.mark().map_err(|error| unusable(error.to_string()))?;
-    let Some(Mark { vendor, bits, mode }) = mark else {
+    let Some(Mark {
+        vendor,
+        bits,
+        segment_duration,
+        mode,
+    }) = mark
+    else {
         return Ok(None);
     };
     if vendor != rules.vendor {
@@ -144,10 +161,9 @@ fn of_token(
             rules.vendor
         )));
     }
-    Ok(Some(match mode {
-        MarkMode::Direct { pattern } => {
-            let issuer = authentic.claims().issuer.as_deref();
-            let bytes = edge.verifier.keys().open_pattern(pattern, bits, issuer, now);
+    let bits = match mode {
+        MarkMode::Direct { .. } => {
+            let bytes = authentic.open_pattern(edge.verifier.keys(), now);
             let bytes = bytes.map_err(|error| unusable(error.to_string()))?;
             Bits::Pattern(Pattern::new(bytes, bits).ok_or_else(|| unusable("wmpatlen".into()))?)
         }
@@ -168,5 +184,9 @@ fn of_token(
                 length: bits,
             }))
         }
+    };
+    Ok(Some(SessionMark {
+        bits,
+        segment_duration,
     }))
 }

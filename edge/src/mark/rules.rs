@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use selvedge_token::Ere;
-use selvedge_watermark::{
-    code::{CodeKey, Design},
-    pace::Position,
-};
+use selvedge_watermark::code::{CodeKey, Design};
 use serde::{Deserialize, Deserializer, de::Error as _};
+
+use super::Paces;
 
 /// Which media of which channels is marked, and by which keys.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
@@ -51,39 +50,10 @@ pub struct MarkedChannel {
     pub design: Design,
     /// How the position of a segment is learnt.
     #[serde(default)]
-    pub pace: Pace,
+    pub pace: Paces,
     /// What becomes of a request whose token has no mark.
     #[serde(default)]
     pub without_mark: OnUnmarked,
-}
-
-/// How the position of a segment is learnt.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
-#[serde(rename_all = "lowercase")]
-pub enum Pace {
-    /// From the header `WMPaceInfoEgress` of variant A.
-    #[default]
-    Header,
-    /// From the sidecar, which files of several segments need.
-    Sidecar,
-    /// From the last number in the name, before the extension.
-    Number(NumberRule),
-}
-
-/// How the number in a name becomes a position: (number − `start`) ÷ `per`, modulo 32,760.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
-#[serde(deny_unknown_fields)]
-pub struct NumberRule {
-    /// The number of position 0; 0 by default.
-    #[serde(default)]
-    pub start: u64,
-    /// By how much numbers grow from one position to the next; 1 by default. Of times, the ticks of a segment.
-    #[serde(default = "default_per")]
-    pub per: core::num::NonZeroU64,
-}
-
-const fn default_per() -> core::num::NonZeroU64 {
-    core::num::NonZeroU64::MIN
 }
 
 const fn default_vendor() -> u8 {
@@ -161,17 +131,6 @@ impl MarkedChannel {
     }
 }
 
-impl NumberRule {
-    /// The position of a file by its name, such as `/live/news/v1/segment_17.m4s`.
-    pub(crate) fn position_of(self, path: &str) -> Option<Position> {
-        let (stem, _) = path.rsplit_once('.')?;
-        let digits = stem.bytes().rev().take_while(u8::is_ascii_digit).count();
-        let number: u64 = stem.get(stem.len() - digits..)?.parse().ok()?;
-        let slot = number.checked_sub(self.start)?.checked_div(self.per.get())?;
-        Some(Position::of_slot(slot))
-    }
-}
-
 fn folder<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let path = String::deserialize(deserializer)?;
     if path.starts_with('/') && path.ends_with('/') {
@@ -213,8 +172,8 @@ mod tests {
         assert_eq!((rules.vendor, rules.separate_tokens), (254, false));
         assert_eq!((channel.epoch, channel.design), (0, Design::Four));
         assert_eq!(
-            (channel.pace, channel.without_mark),
-            (Pace::Header, OnUnmarked::Refuse)
+            (&channel.pace, channel.without_mark),
+            (&Paces::default(), OnUnmarked::Refuse)
         );
         assert!(rules.keys.contains_key(&3));
         assert!(!format!("{rules:?}").contains("AAEC") && !format!("{rules:?}").contains("secret"));
@@ -261,27 +220,5 @@ mod tests {
         assert_eq!(service("/live/news/v/1.m4s"), Some("news"));
         assert_eq!(service("/live/newsroom/v/1.m4s"), Some("all"));
         assert_eq!(service("/vod/v/1.m4s"), None);
-    }
-
-    #[test]
-    fn a_number_in_a_name_is_a_position() {
-        let rule = |start, per| NumberRule {
-            start,
-            per: core::num::NonZeroU64::new(per).unwrap(),
-        };
-        for (rule, path, due) in [
-            (rule(0, 1), "/v/segment_17.m4s", Some(17)),
-            (rule(1, 1), "/v/1.m4s", Some(0)),
-            (rule(1, 1), "/v/0.m4s", None),
-            (rule(0, 48), "/v/0-96.m4s", Some(2)),
-            (rule(0, 1), "/v/32760.m4s", Some(0)),
-            (rule(0, 1), "/v/init.mp4", None),
-            (rule(0, 1), "/v/99999999999999999999.m4s", None),
-        ] {
-            let position = rule
-                .position_of(path)
-                .map(|position| i64::from(position.number()));
-            assert_eq!(position, due, "{path}");
-        }
     }
 }
