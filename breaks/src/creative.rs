@@ -7,6 +7,8 @@ mod playlists;
 use core::fmt;
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use self::manifest::Excerpt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{

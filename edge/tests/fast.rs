@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops here")]
 
+mod dash_player;
 mod player;
 mod scenario;
 
@@ -172,11 +173,106 @@ fn a_clip_grows_and_ends() {
 }
 
 #[test]
+fn its_mpd_has_a_period_for_each_asset_part_of_one_and_ad() {
+    let (edge, world) = (edge(r#"{"fast":true}"#), world());
+    let handled = load(&edge, &world, "/fast/classics/manifest.mpd", 13 * 1000 + 9);
+    insta::assert_snapshot!(text(&handled.response), @r#"
+    <?xml version="1.0" encoding="UTF-8"?>
+    <MPD xmlns="urn:mpeg:dash:schema:mpd:2011" profiles="urn:mpeg:dash:profile:isoff-live:2011" type="dynamic" minBufferTime="PT2S" maxSegmentDuration="PT2S" availabilityStartTime="1970-01-01T00:00:00.000Z" publishTime="2026-01-01T03:36:48.000Z" minimumUpdatePeriod="PT2S" suggestedPresentationDelay="PT6S" timeShiftBufferDepth="PT10S">
+      <Period id="3000" start="PT1767238595S">
+        <AdaptationSet id="1" contentType="video" mimeType="video/mp4" segmentAlignment="true" startWithSAP="1">
+          <Representation id="v" codecs="avc1.64001f" bandwidth="2000000" width="1280" height="720" frameRate="25">
+            <SegmentTemplate timescale="1000000" presentationTimeOffset="4000000" initialization="../../creatives/film/v/init.mp4" media="../../creatives/film/v/$Number$.m4s" startNumber="4">
+              <SegmentTimeline>
+                <S t="8000000" d="1000000"/>
+              </SegmentTimeline>
+            </SegmentTemplate>
+          </Representation>
+        </AdaptationSet>
+        <AdaptationSet id="2" contentType="audio" mimeType="audio/mp4" segmentAlignment="true" startWithSAP="1">
+          <Representation id="a" codecs="mp4a.40.2" bandwidth="128000" audioSamplingRate="48000">
+            <AudioChannelConfiguration schemeIdUri="urn:mpeg:dash:23003:3:audio_channel_configuration:2011" value="2"/>
+            <SegmentTemplate timescale="1000000" presentationTimeOffset="4000000" initialization="../../creatives/film/a/init.mp4" media="../../creatives/film/a/$Number$.m4s" startNumber="4">
+              <SegmentTimeline>
+                <S t="8000000" d="1000000"/>
+              </SegmentTimeline>
+            </SegmentTemplate>
+          </Representation>
+        </AdaptationSet>
+      </Period>
+      <Period id="3001" start="PT1767238600S">
+        <AdaptationSet id="1" contentType="video" mimeType="video/mp4" segmentAlignment="true" startWithSAP="1">
+          <Representation id="v" codecs="avc1.64001f" bandwidth="2000000" width="1280" height="720" frameRate="25">
+            <SegmentTemplate timescale="1000000" initialization="../../creatives/film/v/init.mp4" media="../../creatives/film/v/$Number$.m4s" startNumber="0">
+              <SegmentTimeline>
+                <S t="0" d="2000000" r="1"/>
+              </SegmentTimeline>
+            </SegmentTemplate>
+          </Representation>
+        </AdaptationSet>
+        <AdaptationSet id="2" contentType="audio" mimeType="audio/mp4" segmentAlignment="true" startWithSAP="1">
+          <Representation id="a" codecs="mp4a.40.2" bandwidth="128000" audioSamplingRate="48000">
+            <AudioChannelConfiguration schemeIdUri="urn:mpeg:dash:23003:3:audio_channel_configuration:2011" value="2"/>
+            <SegmentTemplate timescale="1000000" initialization="../../creatives/film/a/init.mp4" media="../../creatives/film/a/$Number$.m4s" startNumber="0">
+              <SegmentTimeline>
+                <S t="0" d="2000000" r="1"/>
+              </SegmentTimeline>
+            </SegmentTemplate>
+          </Representation>
+        </AdaptationSet>
+      </Period>
+      <Period id="3002" start="PT1767238604S">
+        <AdaptationSet id="1" contentType="video" mimeType="video/mp4" segmentAlignment="true" startWithSAP="1">
+          <Representation id="v" codecs="avc1.64001f" bandwidth="2000000" width="1280" height="720" frameRate="25">
+            <SegmentTemplate timescale="1000000" initialization="../../creatives/acme-4/v720/init.mp4" media="../../creatives/acme-4/v720/$Number$.m4s" startNumber="0">
+              <SegmentTimeline>
+                <S t="0" d="2000000" r="1"/>
+              </SegmentTimeline>
+            </SegmentTemplate>
+          </Representation>
+        </AdaptationSet>
+        <AdaptationSet id="2" contentType="audio" mimeType="audio/mp4" segmentAlignment="true" startWithSAP="1">
+          <Representation id="a" codecs="mp4a.40.2" bandwidth="128000" audioSamplingRate="48000">
+            <AudioChannelConfiguration schemeIdUri="urn:mpeg:dash:23003:3:audio_channel_configuration:2011" value="2"/>
+            <SegmentTemplate timescale="1000000" initialization="../../creatives/acme-4/a/init.mp4" media="../../creatives/acme-4/a/$Number$.m4s" startNumber="0">
+              <SegmentTimeline>
+                <S t="0" d="2000000" r="1"/>
+              </SegmentTimeline>
+            </SegmentTemplate>
+          </Representation>
+        </AdaptationSet>
+      </Period>
+      <UTCTiming schemeIdUri="urn:mpeg:dash:utc:http-iso:2014" value="../../time"/>
+    </MPD>
+    "#);
+    assert_eq!(handled.response.headers()["content-type"], "application/dash+xml");
+}
+
+#[test]
+fn the_mpd_of_a_clip_grows_and_ends_and_moves_nothing() {
+    let (edge, world) = (edge(r#"{"fast":true}"#), world());
+    let begin = UnixMicros::read("2026-01-01T00:00:00Z").unwrap().millis() / 1000;
+    let path = format!("/fast/classics/{}-{}/manifest.mpd", begin + 2, begin + 8);
+    let mut player = dash_player::Player::default();
+    for (seconds, count, is_over) in [(6, 2, false), (8, 3, false), (100, 3, true)] {
+        let mpd = text(&load(&edge, &world, &path, seconds).response);
+        assert_eq!(mpd.contains("type=\"static\""), is_over, "{mpd}");
+        player.load(&mpd, Micros::ZERO);
+        let shown = dash_player::Mpd::read(&mpd, Micros::ZERO).shown("v");
+        assert_eq!((shown.len(), shown[0].begin), (count, Micros::ZERO), "{mpd}");
+        assert_eq!(shown[0].url, "../../../creatives/film/v/1.m4s");
+    }
+}
+
+#[test]
 fn what_is_not_there_is_not_found() {
     let (edge, mut world) = (edge(r#"{"fast":true}"#), world());
     let status = |world: &World, path: &str, seconds| load(&edge, world, path, seconds).response.status();
     for path in [
         "/fast/other/v/index.m3u8",
+        "/fast/other/manifest.mpd",
+        "/fast/classics/v/manifest.mpd",
+        "/fast/classics/9-8/manifest.mpd",
         "/fast/classics/v9/index.m3u8",
         "/fast/classics/9-8/v/index.m3u8",
     ] {
@@ -277,10 +373,31 @@ fn hours_of_a_channel_play_without_a_violation() {
     let begin = UnixMicros::read("2027-01-01T00:00:00.250Z").unwrap();
     let path = "/fast/classics/v/index.m3u8";
     let (mut video, mut audio) = (Player::default(), Player::default());
+    let mut dash = dash_player::Player::default();
     for second in 0..2 * 3600 {
         let now = begin.plus(Micros::from_seconds(second));
+        if second < 600 {
+            let mpd = channel
+                .mpd(View::Live, "/fast/classics/manifest.mpd", now)
+                .unwrap();
+            dash.load(&mpd, Micros::ZERO);
+        }
         video.load(&channel.playlist("v", View::Live, path, now).unwrap());
         audio.load(&channel.playlist("a", View::Live, path, now).unwrap());
+    }
+    // An MPD tells the same: which segments, and when.
+    let mut of_dash: Vec<_> = dash.seen().filter(|(_, id, _)| *id == "v").collect();
+    of_dash.sort_by_key(|(.., segment)| segment.begin);
+    assert!(of_dash.len() > 300);
+    for ((period, _, segment), (_, same)) in of_dash.into_iter().zip(&video.seen) {
+        assert_eq!(
+            (period, segment.begin.0, format!("../{}", segment.url)),
+            (
+                same.discontinuity.to_string().as_str(),
+                same.date.0,
+                same.uri.clone()
+            )
+        );
     }
     // 13 s a round: seven segments and three seams.
     assert_eq!(video.seen.len(), audio.seen.len());

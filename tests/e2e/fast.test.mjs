@@ -1,5 +1,5 @@
-// A channel that nobody encodes: a schedule of a film with a break in it. Its playlists are the same bytes from each edge,
-// and hls.js plays it from the film over the break and into the next round. The assets are conditioned by the command
+// A channel that nobody encodes: a schedule of a film with a break in it. Its documents are the same bytes from each edge,
+// and hls.js and dash.js play it from the film over the break and into the next round. The assets are conditioned by the command
 // that operators use, and lie at a real origin.
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
@@ -8,6 +8,7 @@ import { look, openPlayer, servePlayers, startBrowser } from './support/browser.
 import { GRID_MS, conditioned } from './support/desk.mjs';
 import { checkMediaPlaylist, checkMultivariant } from './support/hls-rules.mjs';
 import { Keys, temporaryFolder } from './support/keys.mjs';
+import { checkMpd } from './support/mpd-rules.mjs';
 import { EDGES, startEdge, startOrigin } from './support/parts.mjs';
 import { Stage, artifacts, until } from './support/processes.mjs';
 import { untilPlaying } from './support/watching.mjs';
@@ -72,12 +73,22 @@ describe('a channel that is a schedule of assets', () => {
       assert.equal(clip.match(/creatives\/acme\/.*\.m4s$/gm)?.length, AD.segments, clip);
       assertSound(checkMediaPlaylist(await same(uri)));
     }
+    assertSound(checkMpd(await same('manifest.mpd')));
+    const clip = await same(`${from}-${from + Math.ceil(ROUND_MS / 1_000)}/manifest.mpd`);
+    assertSound(checkMpd(clip));
+    assert.match(clip, / type="static" /);
+    assert.ok(clip.match(/<Period /g).length >= 3, clip);
   });
 
-  test('is played by hls.js from an asset over a break into the next', async (t) => {
+  test('is played from an asset over a break into the next', async (t) => {
     const browser = await startBrowser(stage);
-    const page = await openPlayer(browser, site, 'hls', `${edges[0]}/fast/${CHANNEL}/index.m3u8`);
-    await untilPlaying(page, 'hls');
+    const viewers = [['hls', 'index.m3u8', edges[0]], ['dash', 'manifest.mpd', edges[1]]];
+    await Promise.all(viewers.map((viewer) => plays(t, browser, ...viewer)));
+  });
+
+  async function plays(t, browser, player, document, edge) {
+    const page = await openPlayer(browser, site, player, `${edge}/fast/${CHANNEL}/${document}`);
+    await untilPlaying(page, player);
     const begun = await page.evaluate(() => (window.probe.reset(), (window.probe.shown = []), window.probe.look()));
     const shown = () =>
       page.evaluate(() => window.probe.shown.map((url) => /creatives\/([^/]+)\/[^/]+\/(\d+)\./.exec(url)?.slice(1).join(' ')));
@@ -95,15 +106,15 @@ describe('a channel that is a schedule of assets', () => {
     }, 3 * ROUND_MS + 20_000, 250).catch(async (error) => {
       throw new Error(`${error.message}: ${await shown()}`);
     });
-    await page.screenshot({ path: join(artifacts(), 'fast.png') });
+    await page.screenshot({ path: join(artifacts(), `fast-${player}.png`) });
     const now = await look(page);
-    t.diagnostic(`hls.js ${now.version} showed ${seen}; stalls [${now.stalls}]`);
+    t.diagnostic(`${player}.js ${now.version} showed ${seen}; stalls [${now.stalls}]`);
     assert.deepEqual(now.fatal, []);
     assert.deepEqual(now.stalls.filter((ms) => ms === null || ms > STALL_MS), []);
     const [elapsed, advanced] = [(now.at - begun.at) / 1_000, now.currentTime - begun.currentTime];
     assert.ok(Math.abs(advanced - elapsed) <= elapsed * RATE_TOLERANCE, `${advanced} s shown in ${elapsed} s`);
     assert.ok(now.frames - begun.frames >= elapsed * 20, `${now.frames - begun.frames} frames`);
-  });
+  }
 
   /** What all edges say of a document of the channel at one moment. */
   function same(document) {

@@ -37,7 +37,7 @@ const probe = {
   runs: new Runs(),
   /** What the player says of breaks that it fills itself. */
   interstitials: [],
-  /** The segments that hls.js says were on the screen, by their URLs. */
+  /** The segments that hls.js says were on the screen, or that dash.js has loaded, by their URLs. */
   shown: [],
   ended: false,
   /** Forgets what happened while the player found its place. */
@@ -185,6 +185,9 @@ const players = {
     const { MediaPlayer } = window.dashjs;
     const player = MediaPlayer().create();
     probe.version = player.getVersion();
+    player.on('fragmentLoadingCompleted', ({ request }) => {
+      if (request.mediaType === 'video' && request.type === 'MediaSegment') probe.shown.push(request.url);
+    });
     player.on(MediaPlayer.events.ERROR, ({ error }) => {
       probe.fatal.push(String(error?.message ?? error));
     });

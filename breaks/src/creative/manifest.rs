@@ -1,12 +1,28 @@
 //! A creative's own MPD (ISO/IEC 23009-1): static, one Period, for players of DASH that load it by itself.
 
-use core::fmt::{self, Write as _};
+use core::{
+    fmt::{self, Write as _},
+    ops::Range,
+};
 
-use super::{Audio, Creative, FrameRate, Video, playlists::family};
+use super::{Audio, Creative, FrameRate, Rendition, Video, playlists::family};
 use crate::{
     decision::{Media, Segment},
     time::Micros,
 };
+
+/// A stretch of a creative in a Period.
+#[derive(Clone, Debug)]
+pub struct Excerpt<'c> {
+    /// Whose it is.
+    pub creative: &'c Creative,
+    /// What stands before the paths of its files: nothing, or a folder with its slash.
+    pub folder: &'c str,
+    /// Which of its segments, from zero.
+    pub segments: Range<usize>,
+    /// The moment of the creative with which the Period begins.
+    pub offset: Micros,
+}
 
 impl Creative {
     /// The MPD, which lies beside the document as `manifest.mpd`.
@@ -20,7 +36,7 @@ impl Creative {
     }
 
     fn write_manifest(&self, text: &mut String) -> fmt::Result {
-        let all = self.renditions.values().map(super::Rendition::media);
+        let all = self.renditions.values().map(Rendition::media);
         let is_counted = all.clone().all(|media| Counted::of(&media.segments).is_some());
         let profile = if is_counted { "isoff-live" } else { "isoff-main" };
         let lengths = all.flat_map(|media| media.segments.iter().map(|segment| segment.duration));
@@ -32,40 +48,63 @@ impl Creative {
              mediaPresentationDuration=\"PT{}S\" minBufferTime=\"PT{longest}S\">\n  <Period id=\"0\" start=\"PT0S\">",
             self.duration
         )?;
-        let mut id = 0;
-        for set in sets(self.videos(), |video| family(&video.codecs).to_owned()) {
-            id += 1;
-            writeln!(
-                text,
-                "    <AdaptationSet id=\"{id}\" contentType=\"video\" mimeType=\"video/mp4\" segmentAlignment=\"true\" \
-                 startWithSAP=\"1\">"
-            )?;
-            for (name, video) in set {
-                write_video(text, name, video)?;
-            }
-            text.push_str("    </AdaptationSet>\n");
-        }
-        for set in sets(self.audios(), |audio| {
-            (
-                family(&audio.codecs).to_owned(),
-                audio.channels,
-                audio.sample_rate,
-            )
-        }) {
-            id += 1;
-            writeln!(
-                text,
-                "    <AdaptationSet id=\"{id}\" contentType=\"audio\" mimeType=\"audio/mp4\" segmentAlignment=\"true\" \
-                 startWithSAP=\"1\">"
-            )?;
-            for (name, audio) in set {
-                write_audio(text, name, audio)?;
-            }
-            text.push_str("    </AdaptationSet>\n");
-        }
+        let whole = Excerpt {
+            creative: self,
+            folder: "",
+            segments: 0..usize::MAX,
+            offset: Micros::ZERO,
+        };
+        self.write_sets(&whole, text);
         text.push_str("  </Period>\n</MPD>\n");
         Ok(())
     }
+
+    /// Writes the AdaptationSets of a Period in a channel whose renditions are this creative's, in which another one is
+    /// shown: each Representation by the channel's name, with the media that [stands for it](Self::like). Whether
+    /// there is any.
+    ///
+    /// The sets and their names are the same in all Periods of a channel, so players go on with those that they chose.
+    pub fn write_sets(&self, excerpt: &Excerpt<'_>, text: &mut String) -> bool {
+        let mut any = false;
+        let videos = sets(self.videos(), |video| family(&video.codecs).to_owned());
+        let videos = videos.into_iter().map(|set| ("video", names(set)));
+        let audios = sets(self.audios(), |audio| {
+            let family = family(&audio.codecs).to_owned();
+            (family, audio.channels, audio.sample_rate)
+        });
+        let audios = audios.into_iter().map(|set| ("audio", names(set)));
+        for ((kind, set), id) in videos.chain(audios).zip(1..) {
+            let before = text.len();
+            let mut is_shown = false;
+            // Writing to a String cannot fail.
+            let _ = writeln!(
+                text,
+                "    <AdaptationSet id=\"{id}\" contentType=\"{kind}\" mimeType=\"{kind}/mp4\" segmentAlignment=\"true\" \
+                 startWithSAP=\"1\">"
+            );
+            for name in set {
+                let wanted = self.renditions.get(name);
+                let Some(found) = wanted.and_then(|wanted| excerpt.creative.like(name, wanted)) else {
+                    continue;
+                };
+                is_shown = true;
+                let _ = match found {
+                    Rendition::Video(video) => write_video(text, name, video, excerpt),
+                    Rendition::Audio(audio) => write_audio(text, name, audio, excerpt),
+                };
+            }
+            text.push_str("    </AdaptationSet>\n");
+            if !is_shown {
+                text.truncate(before);
+            }
+            any |= is_shown;
+        }
+        any
+    }
+}
+
+fn names<'c, R>(set: Vec<Named<'c, R>>) -> Vec<&'c str> {
+    set.into_iter().map(|(name, _)| name).collect()
 }
 
 /// A rendition's name, and what it is.
@@ -84,7 +123,7 @@ fn sets<'c, R, K: PartialEq>(renditions: Vec<Named<'c, R>>, key: impl Fn(&R) -> 
     sets.into_iter().map(|(_, set)| set).collect()
 }
 
-fn write_video(text: &mut String, name: &str, video: &Video) -> fmt::Result {
+fn write_video(text: &mut String, name: &str, video: &Video, excerpt: &Excerpt<'_>) -> fmt::Result {
     let Video {
         codecs,
         bandwidth,
@@ -99,12 +138,12 @@ fn write_video(text: &mut String, name: &str, video: &Video) -> fmt::Result {
          height=\"{height}\" frameRate=\"{}\">",
         Ratio(*frame_rate)
     )?;
-    write_media(text, media)?;
+    write_media(text, media, excerpt)?;
     text.push_str("      </Representation>\n");
     Ok(())
 }
 
-fn write_audio(text: &mut String, name: &str, audio: &Audio) -> fmt::Result {
+fn write_audio(text: &mut String, name: &str, audio: &Audio, excerpt: &Excerpt<'_>) -> fmt::Result {
     let Audio {
         codecs,
         bandwidth,
@@ -118,13 +157,22 @@ fn write_audio(text: &mut String, name: &str, audio: &Audio) -> fmt::Result {
          audioSamplingRate=\"{sample_rate}\">\n        <AudioChannelConfiguration \
          schemeIdUri=\"urn:mpeg:dash:23003:3:audio_channel_configuration:2011\" value=\"{channels}\"/>"
     )?;
-    write_media(text, media)?;
+    write_media(text, media, excerpt)?;
     text.push_str("      </Representation>\n");
     Ok(())
 }
 
 /// How a Representation's segments are found (ISO/IEC 23009-1 5.3.9).
-fn write_media(text: &mut String, media: &Media) -> fmt::Result {
+fn write_media(text: &mut String, media: &Media, excerpt: &Excerpt<'_>) -> fmt::Result {
+    let Excerpt {
+        folder,
+        segments,
+        offset,
+        ..
+    } = excerpt;
+    let count = media.segments.len();
+    let (first, end) = (segments.start.min(count), segments.end.min(count));
+    let (gone, listed) = media.segments.get(..end).unwrap_or_default().split_at(first);
     let counted = Counted::of(&media.segments);
     let element = if counted.is_some() {
         "SegmentTemplate"
@@ -132,33 +180,42 @@ fn write_media(text: &mut String, media: &Media) -> fmt::Result {
         "SegmentList"
     };
     write!(text, "        <{element} timescale=\"1000000\"")?;
+    if *offset > Micros::ZERO {
+        write!(text, " presentationTimeOffset=\"{}\"", offset.0)?;
+    }
     if let Some(Counted { before, first, after }) = &counted {
         if let Some(init) = &media.init {
-            write!(text, " initialization=\"{init}\"")?;
+            write!(text, " initialization=\"{folder}{init}\"")?;
         }
-        write!(text, " media=\"{before}$Number${after}\" startNumber=\"{first}\"")?;
+        let first = first.saturating_add(u64::try_from(gone.len()).unwrap_or(u64::MAX));
+        write!(
+            text,
+            " media=\"{folder}{before}$Number${after}\" startNumber=\"{first}\""
+        )?;
     }
     text.push_str(">\n");
     if let Some(init) = media.init.as_ref().filter(|_| counted.is_none()) {
-        writeln!(text, "          <Initialization sourceURL=\"{init}\"/>")?;
+        writeln!(text, "          <Initialization sourceURL=\"{folder}{init}\"/>")?;
     }
     text.push_str("          <SegmentTimeline>\n");
-    let mut start = 0;
-    for run in media.segments.chunk_by(|one, next| one.duration == next.duration) {
-        let length = run.first().map_or(0, |segment| segment.duration.0);
+    let mut start = gone
+        .iter()
+        .fold(Micros::ZERO, |sum, gone| sum.plus(gone.duration));
+    for run in listed.chunk_by(|one, next| one.duration == next.duration) {
+        let length = run.first().map_or(Micros::ZERO, |segment| segment.duration);
         let repeats = run.len().saturating_sub(1);
-        write!(text, "            <S t=\"{start}\" d=\"{length}\"")?;
+        write!(text, "            <S t=\"{}\" d=\"{}\"", start.0, length.0)?;
         if repeats > 0 {
             write!(text, " r=\"{repeats}\"")?;
         }
         text.push_str("/>\n");
         let count = i64::try_from(run.len()).unwrap_or(i64::MAX);
-        start = Micros(length).times(count).plus(Micros(start)).0;
+        start = start.plus(length.times(count));
     }
     text.push_str("          </SegmentTimeline>\n");
     if counted.is_none() {
-        for segment in &media.segments {
-            writeln!(text, "          <SegmentURL media=\"{}\"/>", segment.uri)?;
+        for segment in listed {
+            writeln!(text, "          <SegmentURL media=\"{folder}{}\"/>", segment.uri)?;
         }
     }
     writeln!(text, "        </{element}>")

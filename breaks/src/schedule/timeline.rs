@@ -36,6 +36,8 @@ pub struct Aired<'s> {
     pub start: UnixMicros,
     /// When it ends: it is on air from then on.
     pub end: UnixMicros,
+    /// Its piece's first segment, and when that begins.
+    pub first: (u32, UnixMicros),
 }
 
 /// A run, until the next one.
@@ -165,6 +167,11 @@ impl Schedule {
 }
 
 impl<'s> Timeline<'s> {
+    /// For how long a segment stays on air.
+    pub const fn depth(&self) -> Micros {
+        self.window
+    }
+
     /// What no segment is longer than, in whole seconds (`EXT-X-TARGETDURATION`).
     pub const fn target(&self) -> i64 {
         self.target
@@ -246,6 +253,7 @@ impl<'s> Laid<'s> {
                         segment,
                         start: from.plus(piece.at(segment)),
                         end: from.plus(piece.at(segment + 1)),
+                        first: (piece.segments.start, from.plus(piece.start)),
                     });
                 }
             }

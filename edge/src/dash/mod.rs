@@ -25,3 +25,4 @@ pub use guided::{Guiding, guide};
 pub(crate) use reroot::reroot;
 pub(crate) use stitch::slice_of;
 pub use stitch::{Stitching, stitch};
+pub(crate) use time::Seconds;

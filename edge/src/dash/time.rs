@@ -32,7 +32,7 @@ pub(super) fn date_time(text: &str) -> Option<UnixMicros> {
 
 /// An `xs:duration` in seconds.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Seconds(pub(super) Micros);
+pub(crate) struct Seconds(pub(crate) Micros);
 
 impl fmt::Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -19,36 +19,52 @@ use crate::{
 pub(crate) struct Wanted {
     pub(super) channel: Name,
     view: View,
-    /// `None` for the multivariant playlist.
-    rendition: Option<String>,
+    form: Form,
     path: String,
     now: UnixMicros,
 }
 
+/// Which document of a channel.
+#[derive(Clone, Debug, Eq, PartialEq)]
+enum Form {
+    Multivariant,
+    /// The playlist of a rendition.
+    Media(String),
+    Mpd,
+}
+
 impl Wanted {
-    /// Of `/fast/<channel>/[<from>-<to>/][<rendition>/]index.m3u8`, the moments of a clip in whole seconds since 1970;
-    /// `None` for what is the origin's.
+    /// Of `/fast/<channel>/[<from>-<to>/][<rendition>/]index.m3u8`, or `manifest.mpd` without a rendition; the moments of
+    /// a clip in whole seconds since 1970. `None` for what is the origin's.
     pub(crate) fn of(site: &Site, routed: &RoutedResource, now: UnixMillis) -> Option<Self> {
         let path = routed.uri.path();
         let rest = path.strip_prefix("/fast/").filter(|_| site.fast)?;
-        let rest = rest.strip_suffix("/index.m3u8")?;
-        if routed.resource != Resource::Playlist {
-            return None;
-        }
-        let mut folders = rest.split('/');
+        let (folders, document) = rest.rsplit_once('/')?;
+        let is_mpd = match (routed.resource, document) {
+            (Resource::Playlist, "index.m3u8") => false,
+            (Resource::Manifest, "manifest.mpd") => true,
+            _ => return None,
+        };
+        let mut folders = folders.split('/');
         let channel = Name::new(folders.next()?)?;
         let mut next = folders.next();
         let clip = next.and_then(clip);
         if clip.is_some() {
             next = folders.next();
         }
+        let form = match next {
+            None if is_mpd => Form::Mpd,
+            None => Form::Multivariant,
+            Some(rendition) if !is_mpd => Form::Media(rendition.to_owned()),
+            Some(_) => return None,
+        };
         if folders.next().is_some() {
             return None;
         }
         Some(Self {
             channel,
             view: clip.unwrap_or(View::Live),
-            rendition: next.map(str::to_owned),
+            form,
             path: path.to_owned(),
             now: UnixMicros(now.0.saturating_mul(1000)),
         })
@@ -146,17 +162,24 @@ impl Scheduled {
             assets: &assets,
         };
         let Wanted { view, path, now, .. } = &self.wanted;
-        let playlist = match &self.wanted.rendition {
-            None => channel.multivariant(),
-            Some(rendition) => channel.playlist(rendition, *view, path, *now),
+        let document = match &self.wanted.form {
+            Form::Multivariant => channel.multivariant(),
+            Form::Media(rendition) => channel.playlist(rendition, *view, path, *now),
+            Form::Mpd => channel.mpd(*view, path, *now),
         };
-        playlist.map_or_else(missing, found)
+        let kind = match &self.wanted.form {
+            Form::Mpd => "application/dash+xml",
+            Form::Multivariant | Form::Media(_) => "application/vnd.apple.mpegurl",
+        };
+        document.map_or_else(missing, |document| {
+            answer(StatusCode::OK, Body::Bytes(document.into_bytes()), Some(kind))
+        })
     }
 
     /// The assets that it takes.
     fn names(&self) -> BTreeSet<&CreativeName> {
         let mut names = BTreeSet::from([&self.schedule.ladder]);
-        if self.wanted.rendition.is_some() {
+        if self.wanted.form != Form::Multivariant {
             let timeline = self.schedule.timeline();
             let aired = self.wanted.view.segments(&timeline, self.wanted.now);
             let on_air: BTreeSet<&str> = aired.iter().map(|one| one.asset.as_str()).collect();
@@ -179,22 +202,17 @@ fn want(name: &CreativeName) -> Want {
     })
 }
 
-fn found<B>(playlist: String) -> Answer<B> {
-    answer(StatusCode::OK, Body::Bytes(playlist.into_bytes()))
-}
-
 /// What the viewer gets of a channel that is not there.
 pub(super) fn missing<B>() -> Answer<B> {
-    answer(StatusCode::NOT_FOUND, Body::Empty)
+    answer(StatusCode::NOT_FOUND, Body::Empty, None)
 }
 
 /// As an origin would say it. The next window is another: nobody keeps this one.
-fn answer<B>(status: StatusCode, body: Body<B>) -> Answer<B> {
+fn answer<B>(status: StatusCode, body: Body<B>, kind: Option<&'static str>) -> Answer<B> {
     let mut headers = HeaderMap::new();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/vnd.apple.mpegurl"),
-    );
+    if let Some(kind) = kind {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Body::Bytes(bytes) = &body {
         headers.insert(header::CONTENT_LENGTH, bytes.len().into());

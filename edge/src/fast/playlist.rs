@@ -45,6 +45,16 @@ impl View {
     }
 }
 
+impl View {
+    /// Whether nothing comes any more, where no segment is longer than `target` seconds.
+    pub(super) fn is_over(self, target: i64, now: UnixMicros) -> bool {
+        match self {
+            Self::Live => false,
+            Self::Clip { to, .. } => to <= now.less(Micros::from_seconds(target.saturating_add(1))),
+        }
+    }
+}
+
 impl Channel<'_> {
     /// The multivariant playlist: that of the asset whose renditions are the channel's; `None` where it is not known.
     pub fn multivariant(&self) -> Option<String> {
@@ -82,22 +92,20 @@ impl Channel<'_> {
             // Writing to a String cannot fail.
             let _ = write(&mut text, aired, init, segment, path);
         }
-        if let View::Clip { to, .. } = view
-            && to <= now.less(Micros::from_seconds(target.saturating_add(1)))
-        {
+        if view.is_over(target, now) {
             text.push_str("#EXT-X-ENDLIST\n");
         }
         Some(text)
     }
 
-    fn asset(&self, name: &CreativeName) -> Option<&Creative> {
+    pub(super) fn asset(&self, name: &CreativeName) -> Option<&Creative> {
         let found = self.assets.iter().find(|asset| asset.name == *name);
         found.map(Arc::as_ref)
     }
 }
 
 /// Whether an asset is cut as its schedule says: else its segments would be others.
-fn is_cut_so(media: &Media, aired: &Aired<'_>) -> bool {
+pub(super) fn is_cut_so(media: &Media, aired: &Aired<'_>) -> bool {
     u32::try_from(media.segments.len()).ok() == Some(aired.slot.segments())
 }
 
