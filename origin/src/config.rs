@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
 use selvedge_listen::TlsFiles;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -64,8 +66,19 @@ pub struct Config {
     pub name: String,
     /// Certificate and key, where the origin ends TLS itself. Default: it is reached in the clear.
     pub tls: Option<TlsFiles>,
+    /// A/B watermarks.
+    pub watermark: Watermark,
     /// Bounds on what peers may make the origin hold.
     pub limits: Limits,
+}
+
+/// A/B watermarks: the table `[origin.watermark]`.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Watermark {
+    /// What edges and detectors must send (`Authorization: Bearer`) to be given variants and positions: the token, or
+    /// `sha256:` and the hexadecimal digest of it. Default: none, and they are for this machine alone.
+    pub edge_token: Option<AdminToken>,
 }
 
 /// Bounds on what peers may make the origin hold: the table `[origin.limits]`.
@@ -134,6 +147,14 @@ impl AdminToken {
         known.is_some_and(|known| off(known) == 0)
     }
 
+    /// Whether a request has it (`Authorization: Bearer`, RFC 6750).
+    pub(crate) fn is_sent(&self, headers: &HeaderMap) -> bool {
+        let sent = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let sent = sent.and_then(|value| value.split_once(' '));
+        let sent = sent.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+        sent.is_some_and(|(_, sent)| self.is(sent.trim()))
+    }
+
     fn is_usable(&self) -> bool {
         match self.0.strip_prefix("sha256:") {
             Some(hex) => digest_of_hex(hex).is_some(),
@@ -179,6 +200,7 @@ impl Default for Config {
             ingest: Vec::new(),
             name: "selvedge".to_owned(),
             tls: None,
+            watermark: Watermark::default(),
             limits: Limits::default(),
         }
     }
@@ -271,11 +293,16 @@ impl Config {
         if http::HeaderValue::from_str(&self.cors_origin).is_err() {
             return refuse("cors_origin", "is not a header value: use \"*\" or one origin");
         }
-        if self.admin_token.as_ref().is_some_and(|token| !token.is_usable()) {
-            return refuse(
-                "admin_token",
-                "is none: expected printable characters without blanks, or sha256: and 64 hexadecimal digits",
-            );
+        for (key, token) in [
+            ("admin_token", &self.admin_token),
+            ("watermark.edge_token", &self.watermark.edge_token),
+        ] {
+            if token.as_ref().is_some_and(|token| !token.is_usable()) {
+                return refuse(
+                    key,
+                    "is none: expected printable characters without blanks, or sha256: and 64 hexadecimal digits",
+                );
+            }
         }
         self.ingest.iter().try_for_each(Table::check)
     }

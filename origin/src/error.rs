@@ -135,6 +135,17 @@ pub enum Error {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// What a push says of its variant and position cannot be used.
+    #[error("{reason}: see ETSI TS 104 002, or leave WMPaceInfoIngest out")]
+    BadPace {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Who asks is not known to be an edge.
+    #[error(
+        "variants and positions are for edges: send `origin.watermark.edge_token` as `Authorization: Bearer`"
+    )]
+    NotEdge,
     /// Bytes came, but far too slowly.
     #[error("{received} bytes came in {seconds} s, and no box is complete: below `limits.min_body_rate`")]
     SlowBody {
@@ -289,14 +300,16 @@ impl Error {
             | Self::UnknownCreative { .. }
             | Self::ChannelStarting { .. } => StatusCode::NOT_FOUND,
             Self::NotOperator => StatusCode::UNAUTHORIZED,
-            Self::NotHere => StatusCode::FORBIDDEN,
+            Self::NotHere | Self::NotEdge => StatusCode::FORBIDDEN,
             Self::Faults { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Conflict { .. } => StatusCode::CONFLICT,
             Self::Precondition => StatusCode::PRECONDITION_FAILED,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::NoCredentials { .. } => StatusCode::UNAUTHORIZED,
             Self::NotAllowed { .. } | Self::OverTerms { .. } => StatusCode::FORBIDDEN,
-            Self::Encoding { .. } | Self::ContentRange { .. } => StatusCode::BAD_REQUEST,
+            Self::Encoding { .. } | Self::ContentRange { .. } | Self::BadPace { .. } => {
+                StatusCode::BAD_REQUEST
+            }
             Self::SlowBody { .. } => StatusCode::REQUEST_TIMEOUT,
             Self::NoInit { .. } => StatusCode::PRECONDITION_FAILED,
             Self::Unsupported { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -330,6 +343,8 @@ impl Error {
             Self::OverTerms { .. } => "over-terms",
             Self::Encoding { .. } => "bad-encoding",
             Self::ContentRange { .. } => "bad-content-range",
+            Self::BadPace { .. } => "bad-pace-info",
+            Self::NotEdge => "not-edge",
             Self::SlowBody { .. } => "slow-body",
             Self::ChannelStarting { .. } => "channel-starting",
             Self::Stale { .. } => "stale",
@@ -375,6 +390,8 @@ impl Error {
             Self::OverTerms { .. } => "The media is beyond what this channel allows.",
             Self::Encoding { .. } => "The body's encoding is not usable.",
             Self::ContentRange { .. } => "The range does not continue the object.",
+            Self::BadPace { .. } => "The pace information cannot be used.",
+            Self::NotEdge => "This is for edges alone.",
             Self::SlowBody { .. } => "The body came too slowly.",
             Self::ChannelStarting { .. } => "The channel is starting.",
             Self::Stale { .. } => "The channel's media has stopped.",

@@ -1,6 +1,7 @@
 //! Where media stays: an object store, a local folder by default.
 //!
-//! Layout: `<channel>/<track>/<object>`, and `<channel>/channel.json` with what a restart must know. Beside the channels
+//! Layout: `<channel>/<track>/<object>`, `<channel>/<track>/b/<segment>` and `<channel>/<track>/WMPaceInfo/<segment>` of a
+//! watermarked track, and `<channel>/channel.json` with what a restart must know. Beside the channels
 //! what ad operations lay down and what comes of it: `.breaks/<channel>/rules.json`, `.breaks/<channel>/log/<number>.json`,
 //! `.decisions/<channel>/<break>/<cohort>.json`, `.creatives/<name>/<file>`.
 
@@ -39,7 +40,7 @@ impl Store {
 
     /// Writes an object of a track.
     pub(crate) async fn put(&self, channel: &str, track: &str, name: &str, data: Bytes) -> Result<(), Error> {
-        self.put_at(Path::from_iter([channel, track, name]), data).await
+        self.put_at(of_track(channel, track, name), data).await
     }
 
     /// Writes and deletes a small object, to see whether media could be kept.
@@ -55,12 +56,12 @@ impl Store {
 
     /// Reads an object of a track; `None` when it is not there.
     pub(crate) async fn get(&self, channel: &str, track: &str, name: &str) -> Result<Option<Bytes>, Error> {
-        self.get_at(&Path::from_iter([channel, track, name])).await
+        self.get_at(&of_track(channel, track, name)).await
     }
 
     /// Deletes an object of a track. One that is not there is as good as deleted.
     pub(crate) async fn delete(&self, channel: &str, track: &str, name: &str) -> Result<(), Error> {
-        let path = Path::from_iter([channel, track, name]);
+        let path = of_track(channel, track, name);
         match self.0.delete(&path).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(failed("delete", &path, &error)),
@@ -234,6 +235,11 @@ impl Store {
             Err(error) => Err(failed("read", path, &error)),
         }
     }
+}
+
+/// Where an object of a track is. A name may have a folder before it.
+fn of_track(channel: &str, track: &str, name: &str) -> Path {
+    [channel, track].into_iter().chain(name.split('/')).collect()
 }
 
 fn at_path(names: &[&str]) -> Path {

@@ -48,7 +48,7 @@ fn whole() -> Vec<u8> {
 
 fn chunks(events: &[Event]) -> Vec<&Chunk> {
     let only = events.iter().filter_map(|event| match event {
-        Event::Chunk(chunk) => Some(chunk),
+        Event::Chunk(chunk) => Some(&**chunk),
         _ => None,
     });
     only.collect()

@@ -51,6 +51,8 @@ impl Sketched {
                 sources: Vec::new(),
                 inband: Vec::new(),
                 counts: Counts::default(),
+                marking: None,
+                paired: 0,
             }
         });
         let epochs = [0_u32, 1].map(|ordinal| Epoch {

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
+use selvedge_watermark::pace::{PaceError, PaceInfo};
 
 use super::boxes::{self, Box4, Header};
 use super::event::{self, EventMessage, MAX_EVENTS};
@@ -35,6 +36,8 @@ pub struct Chunk {
     pub last: bool,
     /// That `styp` carried the brand `slat`: filler for a lost input, to be replaced by better media.
     pub slate: bool,
+    /// What a `wmpi` before the `moof` said. Its bytes are overwritten (ETSI TS 104 002 §7): no viewer may read it.
+    pub pace: Option<PaceInfo>,
     /// The `emsg` boxes before the `moof`, at most [`MAX_EVENTS`].
     pub events: Vec<EventMessage>,
     /// Offset in `bytes` of the `moof`.
@@ -69,7 +72,7 @@ pub enum Event {
     /// An init segment (CMAF header): `ftyp` and `moov`.
     Init(Box<Init>),
     /// A chunk is complete.
-    Chunk(Chunk),
+    Chunk(Box<Chunk>),
     /// An `mfra` says that the track ended.
     End,
 }
@@ -88,6 +91,7 @@ pub struct Reader {
     styp: bool,
     last: bool,
     slate: bool,
+    pace: Option<PaceInfo>,
     messages: Vec<EventMessage>,
     moof_at: usize,
     events: VecDeque<Event>,
@@ -108,6 +112,7 @@ impl Reader {
             styp: false,
             last: false,
             slate: false,
+            pace: None,
             messages: Vec::new(),
             moof_at: 0,
             events: VecDeque::new(),
@@ -247,6 +252,21 @@ impl Reader {
                 self.events.push_back(Event::Init(Box::new(init)));
                 return Ok(());
             }
+            b"wmpi" => {
+                if self.pace.is_some() {
+                    return Err(found.error("there is one already"));
+                }
+                let bytes = self.buffer.get_mut(self.scan..end).unwrap_or_default();
+                let pace = PaceInfo::of_box(bytes);
+                bytes.iter_mut().skip(header.length).for_each(|byte| *byte = 0xff);
+                self.pace = Some(pace.map_err(|error| {
+                    let reason = match error {
+                        PaceError::Binary { what } => what,
+                        _ => "it is not pace information",
+                    };
+                    self.malformed(header.name, reason)
+                })?);
+            }
             b"prft" => self.prft = Some(prft(&found)?),
             b"emsg" if self.messages.len() < MAX_EVENTS => {
                 let message = event::emsg(&found);
@@ -273,8 +293,8 @@ impl Reader {
                 let slate = std::mem::take(&mut self.slate);
                 let events = std::mem::take(&mut self.messages);
                 let (styp, last) = (std::mem::take(&mut self.styp), std::mem::take(&mut self.last));
-                let prft = self.prft.take();
-                self.events.push_back(Event::Chunk(Chunk {
+                let (prft, pace) = (self.prft.take(), self.pace.take());
+                self.events.push_back(Event::Chunk(Box::new(Chunk {
                     bytes,
                     at,
                     fragment,
@@ -282,10 +302,11 @@ impl Reader {
                     styp,
                     last,
                     slate,
+                    pace,
                     events,
                     moof_at: self.moof_at,
                     data_at,
-                }));
+                })));
                 return Ok(());
             }
             b"mfra" => {

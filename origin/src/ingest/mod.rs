@@ -9,6 +9,8 @@ mod sniff;
 
 use std::sync::Arc;
 
+use selvedge_watermark::pace::{PaceInfo, Variant};
+
 use crate::Error;
 use crate::admit::Terms;
 use crate::cmaf::{self, Chunk, Event, FourCc, Init, Kind, Limits, Reader};
@@ -43,6 +45,10 @@ pub struct Body {
     /// Where the channel's pictures are cut, for a track that goes by them.
     cuts: Option<Cuts>,
     segment_limit: u64,
+    /// Which variant it is of.
+    variant: Variant,
+    /// What came beside the body of its first segment's variant and position.
+    told: Option<PaceInfo>,
     /// Where the track's media ends so far, in ticks.
     edge: Option<u64>,
     received: u64,
@@ -67,12 +73,21 @@ impl Body {
             },
             cuts: None,
             segment_limit: limits.chunk,
+            variant: Variant::A,
+            told: None,
             edge: None,
             received: 0,
             had_media: false,
             had_init: false,
             has_grown: false,
         }
+    }
+
+    /// Says which variant of a watermarked track it is of, and what came beside it of its first segment's position
+    /// (`WMPaceInfoIngest`). Those that follow say it in themselves (`wmpi`).
+    pub fn set_variant(&mut self, variant: Variant, told: Option<PaceInfo>) {
+        self.variant = variant;
+        self.told = told;
     }
 
     /// Says which init segment the track has now. It counts until media or another init segment comes.
@@ -246,6 +261,14 @@ impl Body {
                 }
             }
         }
+        let is_of_variant = |pace: PaceInfo| pace.variant == self.variant;
+        if !chunk.pace.is_none_or(is_of_variant) {
+            return Err(Error::BadMedia(cmaf::Error::Malformed {
+                name: FourCc(*b"wmpi"),
+                at: chunk.at,
+                reason: "its variant is not the one that the request is for",
+            }));
+        }
         let outcome = match &mut self.open {
             Some(open) if open.length().saturating_add(chunk.bytes.len() as u64) > self.segment_limit => {
                 return Err(Error::Limit {
@@ -255,8 +278,19 @@ impl Body {
                 });
             }
             Some(open) => open.append(chunk),
-            None => OpenSegment::open(Arc::clone(&init), chunk, self.number, now)
-                .map(|open| self.open = Some(open)),
+            None => {
+                let told = self.told.take();
+                let is_same = |told: PaceInfo, own: PaceInfo| told.position == own.position;
+                if !told.zip(chunk.pace).is_none_or(|(told, own)| is_same(told, own)) {
+                    return Err(Error::BadPace {
+                        reason: "the header says another position than the segment's wmpi".to_owned(),
+                    });
+                }
+                OpenSegment::open(Arc::clone(&init), chunk, self.number, now).map(|mut open| {
+                    open.set_pace(told);
+                    self.open = Some(open);
+                })
+            }
         };
         self.has_grown |= outcome.is_ok();
         outcome.map_err(|bad| {

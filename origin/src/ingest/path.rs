@@ -5,6 +5,11 @@
 //! `init-stream0.m4s` and `chunk-stream0-00001.m4s`, `init.mp4` and `seg_00001.m4s`.
 //! Folders are part of the track's name, joined with `-`: `fr/audio/1.m4s` belongs to `fr-audio`.
 //! What the object is, its bytes say; a name is never trusted for that.
+//!
+//! Variant B of a watermarked track is pushed to `<track>/b/<file>`. Where `WMPaceInfoIngest` says that an object is of
+//! variant B, a folder `b` anywhere in its path says no more than that, and there need not be one.
+
+use selvedge_watermark::pace::{B_FOLDER, Variant};
 
 /// What an object's path says.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -13,12 +18,19 @@ pub struct ObjectName {
     pub track: String,
     /// The last number in the name: a segment's number or time.
     pub number: Option<u64>,
+    /// Which variant of a watermarked track it is of, as far as the path says.
+    pub variant: Variant,
 }
 
 impl ObjectName {
     /// Reads the path below the channel, as it stood in the request (percent-encoded or not).
     /// `None` when it names no object.
     pub fn parse(rest: &str) -> Option<Self> {
+        Self::parse_told(rest, None)
+    }
+
+    /// Reads the path of an object whose sender has told which variant it is of.
+    pub fn parse_told(rest: &str, told: Option<Variant>) -> Option<Self> {
         let rest = percent_decode(rest);
         let mut folders: Vec<&str> = rest
             .split('/')
@@ -26,6 +38,20 @@ impl ObjectName {
             .filter(|part| !part.is_empty() && inside(part, "Switching").is_none())
             .collect();
         let file = folders.pop()?;
+        let is_below = folders.len() > 1 && folders.last() == Some(&B_FOLDER);
+        let variant = match told {
+            Some(Variant::B) => {
+                if let Some(at) = folders.iter().rposition(|folder| *folder == B_FOLDER) {
+                    folders.remove(at);
+                }
+                Variant::B
+            }
+            _ if is_below => {
+                folders.pop();
+                Variant::B
+            }
+            _ => Variant::A,
+        };
         // `Streams(track)/<n>` is an object inside the track. All folders count: `en/audio` is not `fr/audio`.
         let folders: Vec<&str> = folders
             .iter()
@@ -38,7 +64,11 @@ impl ObjectName {
                 Some(folder) => clean(&format!("{folder}-{stem}"))?,
                 None => clean(stem)?,
             };
-            return Some(Self { track, number: None });
+            return Some(Self {
+                track,
+                number: None,
+                variant,
+            });
         }
         let (stem, _) = stem_of(file);
         let (name, is_init) = without_role(stem);
@@ -49,7 +79,11 @@ impl ObjectName {
             (None, "") => "main".to_owned(),
             (None, name) => clean(name)?,
         };
-        Some(Self { track, number })
+        Some(Self {
+            track,
+            number,
+            variant,
+        })
     }
 
     /// Reads a URI of a playlist that was pushed below a channel at `playlist`: what that names was pushed beside it.
@@ -249,6 +283,31 @@ mod tests {
         for (path, track, number) in cases {
             let name = ObjectName::parse(path).unwrap();
             assert_eq!((name.track.as_str(), name.number), (track, number), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_folder_b_in_a_tracks_folder_is_of_variant_b_and_no_other() {
+        let parse = |path: &str, told| {
+            let name = ObjectName::parse_told(path, told).unwrap();
+            (name.track, name.number, name.variant)
+        };
+        let due = |track: &str, number, variant| (track.to_owned(), number, variant);
+        let (a, b) = (Some(Variant::A), Some(Variant::B));
+        for (path, told, track, number, variant) in [
+            ("video/b/7.m4s", None, "video", Some(7), Variant::B),
+            ("fr/video/b/7.m4s", None, "fr-video", Some(7), Variant::B),
+            ("Streams(v1.cmfv)/b/7.m4s", None, "v1", Some(7), Variant::B),
+            ("video/b/init.mp4", None, "video", None, Variant::B),
+            ("b/7.m4s", None, "b", Some(7), Variant::A),
+            ("b/video/7.m4s", None, "b-video", Some(7), Variant::A),
+            ("b/video/7.m4s", b, "video", Some(7), Variant::B),
+            ("b/Streams(video.cmfv)", b, "video", None, Variant::B),
+            ("video/7.m4s", b, "video", Some(7), Variant::B),
+            ("video/7.m4s", a, "video", Some(7), Variant::A),
+            ("video/b/7.m4s", a, "video", Some(7), Variant::B),
+        ] {
+            assert_eq!(parse(path, told), due(track, number, variant), "{path}");
         }
     }
 

@@ -221,6 +221,18 @@ impl Channel {
         segment: &ClosedSegment,
         now: UnixMillis,
     ) -> Committed {
+        let mut done = self.put_on_air(track, push, segment, now);
+        self.pair_up(track, now, &mut done);
+        done
+    }
+
+    fn put_on_air(
+        &mut self,
+        track: &str,
+        push: &Push,
+        segment: &ClosedSegment,
+        now: UnixMillis,
+    ) -> Committed {
         let mut done = Committed::default();
         self.recall_standby(track, now, &mut done);
         let Some(target) = self.grid.and_then(|grid| grid.part_target_ms) else {
@@ -280,6 +292,18 @@ impl Channel {
 
     /// Takes a segment that has come to its end.
     pub fn commit(&mut self, track: &str, push: &Push, segment: ClosedSegment, now: UnixMillis) -> Committed {
+        let mut done = self.close_segment(track, push, segment, now);
+        self.pair_up(track, now, &mut done);
+        done
+    }
+
+    fn close_segment(
+        &mut self,
+        track: &str,
+        push: &Push,
+        segment: ClosedSegment,
+        now: UnixMillis,
+    ) -> Committed {
         let mut done = Committed::default();
         self.recall_standby(track, now, &mut done);
         let state = self.tracks.entry(track.to_owned()).or_default();
@@ -375,6 +399,13 @@ impl Channel {
         let mut done = Committed::default();
         self.finish_all(now, &mut done);
         self.list_held(now, &mut done);
+        let names: Vec<String> = self.tracks.keys().cloned().collect();
+        for name in names {
+            if let Some(state) = self.tracks.get_mut(&name) {
+                state.pairs.give_up_all();
+            }
+            self.follow_pairs(&name, now, &mut done);
+        }
         done
     }
 
@@ -392,6 +423,7 @@ impl Channel {
             if is_orphan {
                 self.finish(name, now, &mut done);
             }
+            self.follow_pairs(name, now, &mut done);
             swept.is_changed |= is_orphan || !done.write.is_empty();
             swept.write.extend(done.write);
         }
@@ -413,12 +445,12 @@ impl Channel {
         let mut gone = Vec::new();
         for (name, track) in &mut self.tracks {
             while track.expired.front().is_some_and(|expired| expired.until <= now) {
-                gone.extend(
-                    track
-                        .expired
-                        .pop_front()
-                        .map(|expired| (name.clone(), expired.name)),
-                );
+                let Some(expired) = track.expired.pop_front() else {
+                    break;
+                };
+                let beside = track.pairs.forget(&expired.name);
+                gone.extend(beside.into_iter().map(|name_beside| (name.clone(), name_beside)));
+                gone.push((name.clone(), expired.name));
             }
             gone.extend(
                 track
@@ -505,6 +537,8 @@ impl Channel {
             },
             frame_rate: frame_rate(track),
             ended: track.ended,
+            marking: track.pairs.marking(),
+            paired: track.pairs.told(),
         });
         Snapshot {
             channel: self.name.clone(),
@@ -578,7 +612,8 @@ impl Channel {
             return Verdict::Duplicate;
         };
         let name = segment_name(epoch, segment.start);
-        done.write.push((track.to_owned(), name, segment.data()));
+        done.write.push((track.to_owned(), name.clone(), segment.data()));
+        self.pair_whole(track, &name, &segment, &push.source, now, done);
         if let Some(state) = self.tracks.get_mut(track) {
             state.measure.add(&segment);
             state.pending.push((ordinal, segment));
@@ -634,13 +669,15 @@ impl Channel {
             return;
         };
         let (ordinal, sequence, is_overlong) = (tail.epoch, tail.sequence, tail.is_overlong);
+        let source = Arc::clone(&tail.source);
         let (segment, parting) = tail.finish(now);
         let Some(epoch) = self.epochs.iter().find(|epoch| epoch.ordinal == ordinal) else {
             return;
         };
         let name = segment_name(epoch, segment.start);
         let data = segment.data();
-        done.write.push((track.to_owned(), name, data.clone()));
+        done.write.push((track.to_owned(), name.clone(), data.clone()));
+        self.pair_whole(track, &name, &segment, &source, now, done);
         if let Some(state) = self.tracks.get_mut(track) {
             state.measure.add(&segment);
         }

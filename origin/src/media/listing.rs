@@ -240,9 +240,11 @@ impl Channel {
                 .cloned();
             if let Some(oldest) = oldest {
                 largest.media.remove(&oldest);
+                largest.pairs.drop_bytes(&oldest);
             } else if !largest.pending.is_empty() {
                 largest.expire_pending(&self.epochs, until);
             } else {
+                largest.pairs.drop_waiting();
                 largest.held = None;
                 largest.standby.clear();
             }
@@ -331,6 +333,7 @@ impl Track {
     fn expire_front(&mut self, until: i64) {
         if let Some(Entry::Segment(segment)) = self.entries.pop_front() {
             self.media.remove(&segment.name);
+            self.pairs.drop_bytes(&segment.name);
             self.expired.push_back(Expired {
                 name: segment.name.clone(),
                 init: segment.init,

@@ -25,6 +25,8 @@ mod cuts;
 mod event;
 mod grid;
 mod listing;
+mod marked;
+mod pair;
 mod place;
 mod record;
 mod segment;
@@ -38,6 +40,7 @@ pub use channel::{Channel, Committed, Settings, Swept, Verdict};
 pub use cuts::Cuts;
 pub(crate) use event::signals;
 pub use event::{Announced, Event, Inband, Splice};
+pub use pair::{Marking, Unmarked, VariantB, stored_name};
 pub use segment::{
     BadChunk, ClosedSegment, Entry, Gap, MediaSequence, OpenSegment, Part, Parting, Segment, Span,
 };

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::breaks::Breaks;
 use super::channel::{Channel, Settings};
 use super::event::{Event, Events, Inband};
+use super::pair::{Pairs, PairsRecord};
 use super::segment::Entry;
 use super::timeline::{Epoch, Grid};
 use super::track::{Expired, Measure, Place, Track};
@@ -27,6 +28,7 @@ impl Channel {
                 ended: track.ended,
                 next_number: track.next_number,
                 inband: track.inband.clone(),
+                pairs: track.pairs.record(),
             };
             (name.clone(), record)
         });
@@ -71,6 +73,7 @@ impl Channel {
                 ended: track.ended,
                 next_number: track.next_number,
                 inband: track.inband,
+                pairs: Pairs::restore(track.pairs),
                 ..Track::default()
             };
             (name, restored)
@@ -124,6 +127,8 @@ pub(crate) struct TrackRecord {
     next_number: u64,
     #[serde(default)]
     inband: Vec<Inband>,
+    #[serde(default)]
+    pairs: Option<PairsRecord>,
 }
 
 pub(crate) const RECORD_VERSION: u32 = 1;

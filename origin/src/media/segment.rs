@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use selvedge_watermark::pace::PaceInfo;
 use serde::{Deserialize, Serialize};
 
 use super::event::Announced;
@@ -265,6 +266,7 @@ pub struct OpenSegment {
     prft: Option<Prft>,
     last: bool,
     slate: bool,
+    pace: Option<PaceInfo>,
     spans: Vec<Span>,
     chunks: Vec<Bytes>,
     events: Vec<Announced>,
@@ -286,6 +288,8 @@ pub enum BadChunk {
     TooLong,
     /// The segment would have more chunks than any segment has.
     TooMany,
+    /// Its pace information is not the segment's.
+    Pace,
 }
 
 impl BadChunk {
@@ -297,6 +301,7 @@ impl BadChunk {
             Self::ForeignTrack => "its track_ID is not the one of the init segment",
             Self::Empty => "its samples last no time",
             Self::TooLong => "the segment would last longer than a minute",
+            Self::Pace => "its wmpi says another position or variant than the segment began with",
             Self::TooMany => "the segment would have more than 8192 chunks: make them longer",
         }
     }
@@ -324,6 +329,7 @@ impl OpenSegment {
             prft: chunk.prft,
             last: false,
             slate: false,
+            pace: chunk.pace,
             spans: Vec::new(),
             chunks: Vec::new(),
             events: Vec::new(),
@@ -358,6 +364,13 @@ impl OpenSegment {
         if self.spans.len() >= MAX_CHUNKS {
             return Err(BadChunk::TooMany);
         }
+        let is_same = |told: PaceInfo| {
+            self.pace
+                .is_some_and(|pace| (pace.variant, pace.position) == (told.variant, told.position))
+        };
+        if !chunk.pace.is_none_or(is_same) {
+            return Err(BadChunk::Pace);
+        }
         let length = chunk.bytes.len() as u64;
         let independent = fragment.starts_with_sync(self.init.default_flags);
         self.spans.push(Span {
@@ -385,6 +398,11 @@ impl OpenSegment {
         let end = self.start.saturating_add(self.duration);
         let hole = chunk.fragment.decode_time.saturating_sub(end);
         hole / u64::from(self.init.timescale) >= MAX_HOLE_S
+    }
+
+    /// Says what came beside the segment of its variant and position, where none came in it.
+    pub fn set_pace(&mut self, pace: Option<PaceInfo>) {
+        self.pace = self.pace.or(pace);
     }
 
     /// Bytes so far.
@@ -435,6 +453,7 @@ impl OpenSegment {
             prft: self.prft.take(),
             last: false,
             slate: self.slate,
+            pace: self.pace,
             length: self.spans.iter().map(|span| span.length).sum(),
             spans: std::mem::replace(&mut self.spans, spans),
             chunks: std::mem::replace(&mut self.chunks, chunks),
@@ -458,6 +477,7 @@ impl OpenSegment {
             prft: self.prft,
             last: self.last,
             slate: self.slate,
+            pace: self.pace,
             whole,
             spans: self.spans,
             chunks: self.chunks,
@@ -502,6 +522,8 @@ pub struct ClosedSegment {
     pub last: bool,
     /// It carried the brand `slat`: a filler in place of an input that was lost.
     pub slate: bool,
+    /// What the sender says of its variant and position, where the track is watermarked.
+    pub pace: Option<PaceInfo>,
     /// The sender ended it, rather than the connection.
     pub whole: bool,
     /// Where its chunks stand, in order. Never empty.

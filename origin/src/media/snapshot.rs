@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::breaks::BreaksView;
 use super::event::{Event, Inband};
+use super::pair::Marking;
 use super::segment::{Entry, MediaSequence, Part};
 use super::timeline::{Epoch, Grid};
 use crate::cmaf::Init;
@@ -63,6 +64,10 @@ pub struct TrackView {
     pub inband: Vec<Inband>,
     /// What has happened to the track.
     pub counts: Counts,
+    /// How its marking goes; `None` of a track that is not marked.
+    pub marking: Option<Marking>,
+    /// Changes with everything that those who wait for variant B wait for.
+    pub paired: u64,
 }
 
 /// An encoder of a track.
@@ -163,6 +168,7 @@ pub struct Mark {
     init: Option<u64>,
     open: Option<(u64, usize)>,
     chunks: usize,
+    paired: u64,
     events: u64,
     breaks: u64,
 }
@@ -170,7 +176,9 @@ pub struct Mark {
 impl Mark {
     /// Whether a media playlist would be the same, whatever bytes have come since.
     pub fn lists_the_same(&self, other: &Self) -> bool {
-        let Self { chunks: _, .. } = other;
+        let Self {
+            chunks: _, paired: _, ..
+        } = other;
         self.first == other.first
             && self.last == other.last
             && self.lists == other.lists
@@ -194,6 +202,7 @@ impl Snapshot {
             init: track.init().map(|init| init.hash),
             open: open.map(|open| (open.sequence.0, open.parts.len())),
             chunks: open.map_or(0, |open| open.chunks.len()),
+            paired: track.paired,
             events: self.events_told,
             breaks: self.breaks.as_ref().map_or(0, |breaks| breaks.told),
         }

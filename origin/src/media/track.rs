@@ -7,6 +7,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::event::Inband;
+use super::pair::Pairs;
 use super::segment::{ClosedSegment, Entry};
 use super::snapshot::{Counts, SourceView};
 use super::tail::{Push, Tail};
@@ -51,6 +52,8 @@ pub struct Track {
     pub(super) next_number: u64,
     /// Streams of events in its segments, sorted.
     pub(super) inband: Vec<Inband>,
+    /// Variant B beside its segments.
+    pub(super) pairs: Pairs,
 }
 
 /// What is known of one encoder of a track.
@@ -311,7 +314,7 @@ impl Track {
         let on_air = self.tail.iter().map(|tail| &tail.segment);
         let coming: u64 = pending.chain(held).chain(on_air).map(ClosedSegment::length).sum();
         let listed: u64 = self.media.values().map(|data| data.len() as u64).sum();
-        listed.saturating_add(coming)
+        listed.saturating_add(coming).saturating_add(self.pairs.bytes())
     }
 
     /// Forgets init segments that nothing needs; returns their names.

@@ -9,7 +9,7 @@ use super::exposition::{Exposition, Kind};
 use super::report::{live_edge, state};
 use super::requests::{BOUNDS, Histogram, Route};
 use super::{Observed, Shown, Unfit};
-use crate::media::Counts;
+use crate::media::{Counts, Marking, Unmarked};
 use crate::serve::Desk;
 use crate::time::UnixMillis;
 
@@ -202,11 +202,46 @@ fn of_tracks(text: &mut Exposition, channels: &[Shown<'_>], now: UnixMillis) {
             text.sample(name, &labels, value(&track.counts));
         }
     }
+    of_marks(text, || {
+        tracks().filter_map(|(snapshot, track)| {
+            let marking = track.marking?;
+            Some((snapshot.channel.as_str(), track.name.as_str(), marking))
+        })
+    });
     let name = "selvedge_track_peak_bits_per_second";
     text.family(name, Kind::Gauge, "Highest bitrate of one segment.");
     for (snapshot, track) in tracks() {
         let labels = [("channel", snapshot.channel.as_str()), ("track", &track.name)];
         text.sample(name, &labels, track.peak_bitrate);
+    }
+}
+
+/// What there is to say of watermarked tracks: their channel, their name, and how it goes.
+fn of_marks<'t, I>(text: &mut Exposition, marked: impl Fn() -> I)
+where
+    I: Iterator<Item = (&'t str, &'t str, Marking)>,
+{
+    let name = "selvedge_track_variants_in_step";
+    let help = "Whether variant B of a watermarked track comes as variant A does: 1, or 0.";
+    text.family(name, Kind::Gauge, help);
+    for (channel, track, marking) in marked() {
+        let labels = [("channel", channel), ("track", track)];
+        text.sample(name, &labels, u8::from(marking.in_step));
+    }
+    let name = "selvedge_track_marked_segments_total";
+    let help = "Segments of a watermarked track that are there in both variants.";
+    text.family(name, Kind::Counter, help);
+    for (channel, track, marking) in marked() {
+        text.sample(name, &[("channel", channel), ("track", track)], marking.marked);
+    }
+    let name = "selvedge_track_unmarked_segments_total";
+    let help = "Segments of a watermarked track that are not marked, by reason.";
+    text.family(name, Kind::Counter, help);
+    for (channel, track, marking) in marked() {
+        for (reason, count) in Unmarked::ALL.iter().zip(marking.unmarked) {
+            let labels = [("channel", channel), ("track", track), ("reason", reason.word())];
+            text.sample(name, &labels, count);
+        }
     }
 }
 

@@ -1,9 +1,9 @@
 //! Channels as JSON, for operators' programs.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{Problem, Shown};
-use crate::media::{Entry, Epoch, Snapshot, SourceView, TrackView};
+use crate::media::{Entry, Epoch, Marking, Snapshot, SourceView, TrackView, Unmarked};
 use crate::time::UnixMillis;
 
 /// A channel in the list of all.
@@ -103,7 +103,16 @@ fn track(snapshot: &Snapshot, view: &TrackView, now: UnixMillis) -> Value {
             "overlong_parts": counts.overlong_parts,
             "bytes": counts.bytes,
         },
+        "watermark": view.marking.as_ref().map(marking),
     })
+}
+
+fn marking(marking: &Marking) -> Value {
+    let unmarked = Unmarked::ALL.iter().zip(marking.unmarked);
+    let unmarked: Map<String, Value> = unmarked
+        .map(|(reason, count)| (reason.word().to_owned(), count.into()))
+        .collect();
+    json!({ "in_step": marking.in_step, "marked": marking.marked, "unmarked": unmarked })
 }
 
 fn source(source: &SourceView) -> Value {

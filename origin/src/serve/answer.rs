@@ -108,6 +108,22 @@ pub(crate) fn object(
         Freshness::Immutable => immutable_tag(name, body.len()),
         _ => entity_tag(&body),
     };
+    tagged(request, body, kind, freshness, tag)
+}
+
+/// Answers with an object of a marked track, whose tag says nothing of what it is called.
+pub(super) fn opaque_object(request: &HeaderMap, body: Bytes, kind: &'static str) -> Response {
+    let tag = entity_tag(&body);
+    tagged(request, body, kind, Freshness::Immutable, tag)
+}
+
+fn tagged(
+    request: &HeaderMap,
+    body: Bytes,
+    kind: &'static str,
+    freshness: Freshness,
+    tag: String,
+) -> Response {
     let asked = |name| request.get(name).and_then(|value| value.to_str().ok());
     let mut response = if asked(IF_NONE_MATCH).is_some_and(|tags| matches(tags, &tag)) {
         let mut response = Response::new(Body::empty());

@@ -17,6 +17,7 @@ use http::{Method, Uri};
 use pin_project_lite::pin_project;
 use selvedge_listen::{Answers, Peer};
 
+use super::edges::Asker;
 use super::{Origin, playlist, segment};
 use crate::Error;
 use crate::observe::{Held, Route, UnderWay};
@@ -62,12 +63,13 @@ impl Answers for Front {
             return Way::Playlist { answer };
         }
         let (origin, under_way) = (self.origin.clone(), self.under_way(Route::Media));
+        let asker = Asker::of(&origin, &headers, Some(peer.address));
         let [channel, track, object] = [channel, track, object].map(str::to_owned);
         Way::Media {
             answer: Box::pin(async move {
                 let answered = async {
                     let cell = origin.cell(&channel)?;
-                    segment::answered(origin, cell, track, object, headers).await
+                    segment::answered(origin, cell, track, object, headers, asker).await
                 };
                 let response = answered.await.unwrap_or_else(Error::into_response);
                 let held = response.extensions().get().map(|Held(time)| *time);

@@ -9,9 +9,11 @@ mod cmsd;
 mod desk;
 mod document;
 mod door;
+mod edges;
 mod front;
 mod live;
 mod manifest;
+mod marked;
 mod muxed;
 mod ops;
 mod part;
@@ -20,6 +22,7 @@ mod push;
 mod ranges;
 mod runs;
 mod segment;
+mod variant;
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -162,6 +165,11 @@ impl Origin {
             .route("/live/{channel}/{track}/index.m3u8", get(playlist::playlist))
             .route("/live/{channel}/{track}/iframes.m3u8", get(playlist::iframes))
             .route("/live/{channel}/{track}/{object}", get(segment::media))
+            .route("/live/{channel}/{track}/b/{object}", get(variant::media))
+            .route(
+                "/live/{channel}/{track}/WMPaceInfo/{object}",
+                get(variant::sidecar),
+            )
             .merge(desk::public_routes())
     }
 

@@ -123,6 +123,7 @@ impl Origin {
         let name = ObjectName {
             track: lane_name(&name.track, suffix),
             number: name.number,
+            variant: name.variant,
         };
         let counted = Counted::new(self);
         let task = tokio::spawn(async move {

@@ -11,12 +11,14 @@ use bytes::Bytes;
 use futures_util::stream;
 use http::header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RANGE};
 use http::{HeaderMap, HeaderValue};
+use selvedge_watermark::pace::Position;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
-use super::answer::{Freshness, immutable_tag, media_type, object};
+use super::answer::{Freshness, immutable_tag, media_type, object, opaque_object};
 use super::blocked::{Blocked, patience};
 use super::cell::{Cell, LiveEdge};
+use super::edges::Asker;
 use super::{Origin, cmsd};
 use crate::Error;
 use crate::media::{Entry, Part, TrackView};
@@ -27,9 +29,9 @@ use crate::time::ticks_to_nanos;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct PartName {
     /// The name of its segment.
-    segment: String,
+    pub(super) segment: String,
     index: usize,
-    name: String,
+    pub(super) name: String,
 }
 
 impl PartName {
@@ -48,7 +50,7 @@ impl PartName {
 }
 
 /// How far a part has come.
-enum Progress {
+pub(super) enum Progress {
     /// All of it, of the segment that is open.
     Whole(Vec<Bytes>, Part),
     /// All of it, of a segment that is closed.
@@ -62,7 +64,7 @@ enum Progress {
 }
 
 impl Progress {
-    fn of(edge: &LiveEdge, name: &PartName) -> Self {
+    pub(super) fn of(edge: &LiveEdge, name: &PartName) -> Self {
         let Some(track) = edge.track() else {
             return Self::Unknown;
         };
@@ -94,7 +96,7 @@ impl Progress {
 }
 
 /// The chunks' bytes from `offset` on, `length` of them or all.
-fn cut(chunks: &[Bytes], offset: u64, length: Option<u64>) -> Vec<Bytes> {
+pub(super) fn cut(chunks: &[Bytes], offset: u64, length: Option<u64>) -> Vec<Bytes> {
     let mut skip = usize::try_from(offset).unwrap_or(usize::MAX);
     let mut left = length.map_or(usize::MAX, |length| usize::try_from(length).unwrap_or(usize::MAX));
     let mut cut = Vec::with_capacity(1);
@@ -110,7 +112,7 @@ fn cut(chunks: &[Bytes], offset: u64, length: Option<u64>) -> Vec<Bytes> {
     cut
 }
 
-fn joined(chunks: Vec<Bytes>) -> Bytes {
+pub(super) fn joined(chunks: Vec<Bytes>) -> Bytes {
     match <[Bytes; 1]>::try_from(chunks) {
         Ok([only]) => only,
         Err(chunks) => chunks.concat().into(),
@@ -128,6 +130,7 @@ pub(super) async fn part(
     track: String,
     name: PartName,
     headers: &HeaderMap,
+    asker: Asker,
 ) -> Result<Response, Error> {
     let Some(mut grown) = cell.grown(&track) else {
         let channel = cell.name.clone();
@@ -179,7 +182,10 @@ pub(super) async fn part(
             };
             let said = view.and_then(|view| said(origin, view, None));
             let said = said.map(|said| said.available(edge.snapshot.updated));
-            return Ok(origin.public(begun(view, growing, said, held)));
+            let position = position_of(&growing.cell, &track, &growing.name, None);
+            let mut response = begun(view, growing, said, held);
+            asker.tell(origin, position, &mut response);
+            return Ok(origin.public(response));
         }
         Progress::Awaited | Progress::Unknown => {
             return Err(Error::UnknownSegment {
@@ -189,13 +195,17 @@ pub(super) async fn part(
         }
     };
     let kind = media_type(view.and_then(TrackView::init).map(|init| init.kind));
+    let position = position_of(cell, &track, &name, Some(&part));
     let mut response = match <[Bytes; 1]>::try_from(chunks) {
+        Ok([only]) if position.is_some() => opaque_object(headers, only, kind),
+        Err(chunks) if position.is_some() => opaque_object(headers, joined(chunks), kind),
         Ok([only]) => object(headers, only, kind, Freshness::Immutable, &name.name),
         Err(chunks) if headers.contains_key(RANGE) || headers.contains_key(IF_NONE_MATCH) => {
             object(headers, joined(chunks), kind, Freshness::Immutable, &name.name)
         }
         Err(chunks) => of_several(chunks, kind, &name.name),
     };
+    asker.tell(origin, position, &mut response);
     if let Some(said) = view.and_then(|view| said(origin, view, Some(&part))) {
         let said = match next_of(&edge, &name) {
             Some(next) => said.next(&next),
@@ -204,6 +214,11 @@ pub(super) async fn part(
         said.put_on(&mut response, held);
     }
     Ok(origin.public(response))
+}
+
+/// The position of a part of a marked track.
+fn position_of(cell: &Cell, track: &str, name: &PartName, part: Option<&Part>) -> Option<Position> {
+    cell.lock().track(track)?.position(&name.segment, part)
 }
 
 /// All of a closed segment.
@@ -222,7 +237,7 @@ async fn segment(origin: &Origin, cell: &Cell, track: &str, name: &PartName) -> 
     })
 }
 
-fn patience_of(edge: &LiveEdge) -> Duration {
+pub(super) fn patience_of(edge: &LiveEdge) -> Duration {
     patience(edge.snapshot.grid.map_or(0, |grid| grid.target_duration_s))
 }
 

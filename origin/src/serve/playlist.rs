@@ -399,6 +399,8 @@ mod tests {
             sources: Vec::new(),
             inband: Vec::new(),
             counts: Counts::default(),
+            marking: None,
+            paired: 0,
         };
         let snapshot = Snapshot {
             channel: "demo".to_owned(),

@@ -13,12 +13,13 @@ use http::header::{CONTENT_RANGE, USER_AGENT};
 use http::request::Parts;
 use http::{Method, StatusCode};
 use http_body_util::BodyExt as _;
+use selvedge_watermark::pace::{PaceInfo, Variant};
 
 use super::cell::Cell;
-use super::{Inner, Named, Origin, bodies, door};
+use super::{Inner, Named, Origin, bodies, door, marked};
 use crate::Error;
 use crate::admit::Terms;
-use crate::cmaf::{Init, Limits};
+use crate::cmaf::Init;
 use crate::ingest::path::{self, ObjectName, is_channel_name};
 use crate::ingest::{self, ContentRange, Pace, Sniffed, Step};
 use crate::media::{Committed, Push};
@@ -69,10 +70,12 @@ pub(super) async fn push(
         .get(prefix..)
         .and_then(|rest| rest.split_once('/'));
     let rest = rest.map_or("", |(_, rest)| rest).to_owned();
+    let told = marked::told(&head.headers);
     let way = Way {
         push: origin.0.push_from(&head),
         channel: channel.as_str().into(),
         terms,
+        told: told.clone().unwrap_or_default(),
     };
     let counted = Counted::new(&origin);
     // In a task of its own: senders that close without waiting for the answer (ffmpeg does) must not cancel
@@ -81,9 +84,10 @@ pub(super) async fn push(
         let _counted = counted;
         let (mut body, taken) = match bodies::decoded(&head.headers, body) {
             Ok(mut body) => {
-                let taken = match head.headers.get(CONTENT_RANGE) {
-                    Some(range) => origin.take_range(&way, &rest, range.as_bytes(), &mut body).await,
-                    None => origin.take(&way, &rest, &mut body).await,
+                let taken = match (told, head.headers.get(CONTENT_RANGE)) {
+                    (Err(error), _) => Err(error),
+                    (_, Some(range)) => origin.take_range(&way, &rest, range.as_bytes(), &mut body).await,
+                    (_, None) => origin.take(&way, &rest, &mut body).await,
                 };
                 (body, taken)
             }
@@ -111,6 +115,8 @@ pub(super) struct Way {
     pub(super) channel: Arc<str>,
     /// What it may bring.
     pub(super) terms: Arc<Terms>,
+    /// What it says beside its body of its variant and position (`WMPaceInfoIngest`).
+    pub(super) told: Option<PaceInfo>,
 }
 
 /// The pace of a body, by the clock that no one sets.
@@ -175,12 +181,19 @@ impl Origin {
                 name: channel.chars().take(80).collect(),
             });
         }
-        let Some(name) = ObjectName::parse(rest) else {
+        let told = way.told.map(|told| told.variant);
+        let Some(name) = ObjectName::parse_told(rest, told) else {
             return Err(Error::UnknownPath {
                 path: format!("/ingest/{channel}/{rest}"),
             });
         };
-        let _on_its_way = self.0.runs.init(way, &name);
+        if told.is_some_and(|told| told != name.variant) {
+            return Err(Error::BadPace {
+                reason: "the path is of variant B, and the header says variant 0".to_owned(),
+            });
+        }
+        let is_a = name.variant == Variant::A;
+        let _on_its_way = is_a.then(|| self.0.runs.init(way, &name));
         let mut head = BytesMut::new();
         let mut pace = self.pace();
         let sniffed = loop {
@@ -208,8 +221,14 @@ impl Origin {
             }
         };
         match sniffed {
+            // What there is to say of the channel the documents of variant A say.
+            Sniffed::Manifest if !is_a => {
+                self.drain(body).await;
+                Ok(())
+            }
             Sniffed::Manifest => self.take_manifest(way, rest, head, body).await,
             Sniffed::Foreign(foreign) => Err(foreign.refusal()),
+            Sniffed::Media if !is_a => self.take_b(way, &name, head, body).await,
             Sniffed::Media => self.take_media(way, &name, head, body).await,
         }
     }
@@ -257,7 +276,8 @@ impl Origin {
             })
         };
         // Two encoders may push one object each.
-        let key = format!("{}/{rest} {}", way.channel, way.push.source);
+        let variant = way.told.map_or(Variant::A, |told| told.variant);
+        let key = format!("{}/{rest} {variant} {}", way.channel, way.push.source);
         let limit = self.0.config.limits.pushes as usize;
         self.0
             .ranges
@@ -362,16 +382,7 @@ impl Origin {
     ) -> Result<(), Error> {
         let (push, channel) = (&way.push, &*way.channel);
         let track = name.track.as_str();
-        let limits = &self.0.config.limits;
-        let bounds = Limits {
-            init: limits.init_bytes,
-            chunk: limits.segment_bytes,
-        };
-        let cut_after = match self.0.config.segment_duration_ms {
-            0 => DEFAULT_CUT_NANOS,
-            ms => i64::from(ms) * 1_000_000,
-        };
-        let mut coming = ingest::Body::new(name.number, bounds, cut_after);
+        let mut coming = self.coming(way, name);
         let mut cell = None;
         let mut steps = Vec::new();
         let mut next = Some(head);
@@ -451,7 +462,7 @@ impl Origin {
     }
 
     /// Tells a body what the channel knows of its track by now.
-    fn inform(&self, coming: &mut ingest::Body, cell: Option<&Cell>, track: &str, push: &Push) {
+    pub(super) fn inform(&self, coming: &mut ingest::Body, cell: Option<&Cell>, track: &str, push: &Push) {
         let now = self.0.clock.now();
         let known = cell.and_then(|cell| {
             let channel = cell.lock();
@@ -607,5 +618,3 @@ const DRAIN_IDLES: u32 = 3;
 const UNADMITTED_TIME: Duration = Duration::from_secs(2);
 /// A body of white space longer than this is neither text nor media.
 const MAX_BLANK: usize = 4096;
-/// Bodies that carry many segments are cut at the first sync sample after this.
-const DEFAULT_CUT_NANOS: i64 = 2_000_000_000;

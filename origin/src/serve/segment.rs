@@ -18,12 +18,14 @@ use bytes::Bytes;
 use futures_util::stream;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
+use selvedge_watermark::pace::Position;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::answer::{Freshness, media_type, object};
+use super::answer::{Freshness, media_type, object, opaque_object};
 use super::blocked::Blocked;
 use super::cell::{Cell, LiveEdge};
+use super::edges::Asker;
 use super::part::{self, PartName};
 use super::{Named, Origin, cmsd};
 use crate::Error;
@@ -33,10 +35,11 @@ use crate::time::nanos_to_ticks;
 pub(super) async fn media(
     State(origin): State<Origin>,
     Named((channel, track, name)): Named<(String, String, String)>,
+    asker: Asker,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
     let cell = origin.cell(&channel)?;
-    answered(origin, cell, track, name, headers).await
+    answered(origin, cell, track, name, headers, asker).await
 }
 
 /// Answers with an object of a track.
@@ -50,9 +53,10 @@ pub(super) async fn answered(
     track: String,
     name: String,
     headers: HeaderMap,
+    asker: Asker,
 ) -> Result<Response, Error> {
     if let Some(part) = PartName::parse(&name) {
-        return part::part(&origin, &cell, track, part, &headers).await;
+        return part::part(&origin, &cell, track, part, &headers, asker).await;
     }
     let place = Place { origin, cell, track };
     let (kind, mut said) = place.described(&name)?;
@@ -75,7 +79,9 @@ pub(super) async fn answered(
                 bytes: 0,
                 is_over: false,
             };
+            let position = place.position_of(&body.name);
             let mut response = streamed(body, kind);
+            asker.tell(&place.origin, position, &mut response);
             said.put_on(&mut response, held);
             return Ok(place.origin.public(response));
         }
@@ -86,24 +92,31 @@ pub(super) async fn answered(
         }
         Found::Nothing => (name.clone(), None),
     };
-    let track = place.track;
-    let body = body.ok_or(Error::UnknownSegment { track, name })?;
-    let mut response = object(&headers, body, kind, Freshness::Immutable, &found);
+    let body = body.ok_or_else(|| Error::UnknownSegment {
+        track: place.track.clone(),
+        name,
+    })?;
+    let position = place.position_of(&found);
+    let mut response = match position {
+        Some(_) => opaque_object(&headers, body, kind),
+        None => object(&headers, body, kind, Freshness::Immutable, &found),
+    };
+    asker.tell(&place.origin, position, &mut response);
     said.put_on(&mut response, held);
     Ok(place.origin.public(response))
 }
 
 /// A track, and where its objects are.
 #[derive(Clone)]
-struct Place {
-    origin: Origin,
-    cell: Arc<Cell>,
-    track: String,
+pub(super) struct Place {
+    pub(super) origin: Origin,
+    pub(super) cell: Arc<Cell>,
+    pub(super) track: String,
 }
 
 impl Place {
     /// The media type of an object, and what its answer says of it.
-    fn described(&self, name: &str) -> Result<(&'static str, cmsd::Static), Error> {
+    pub(super) fn described(&self, name: &str) -> Result<(&'static str, cmsd::Static), Error> {
         let channel = self.cell.lock();
         let track = channel.track(&self.track).ok_or_else(|| Error::UnknownTrack {
             channel: self.cell.name.clone(),
@@ -118,8 +131,16 @@ impl Place {
         Ok((media_type(init.map(|init| init.kind)), said))
     }
 
+    /// The position of a segment of a marked track.
+    fn position_of(&self, name: &str) -> Option<Position> {
+        let channel = self.cell.lock();
+        let track = channel.track(&self.track)?;
+        let is_init = track.init_named(name).is_some();
+        track.position(name, None).filter(|_| !is_init)
+    }
+
     /// A complete object, from memory or from the store.
-    async fn whole(&self, name: &str) -> Result<Option<Bytes>, Error> {
+    pub(super) async fn whole(&self, name: &str) -> Result<Option<Bytes>, Error> {
         let (found, is_kept) = {
             let channel = self.cell.lock();
             let Some(track) = channel.track(&self.track) else {
@@ -139,7 +160,7 @@ impl Place {
 
     /// Finds what was asked for. The segment that comes next is waited for: requests that go by the clock come a
     /// little before the encoder does.
-    async fn find<'c>(
+    pub(super) async fn find<'c>(
         &'c self,
         edge: &mut watch::Receiver<Arc<LiveEdge>>,
         asked: &Asked<'_>,
@@ -172,7 +193,7 @@ impl Place {
 
 /// What a name asks for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Asked<'a> {
+pub(super) enum Asked<'a> {
     /// The segment of an epoch that begins at a time.
     Time { epoch: &'a str, start: u64 },
     /// The segment of an epoch that has a number.
@@ -182,7 +203,7 @@ enum Asked<'a> {
 }
 
 impl<'a> Asked<'a> {
-    fn parse(name: &'a str) -> Self {
+    pub(super) fn parse(name: &'a str) -> Self {
         let split = name.strip_suffix(".m4s").and_then(|stem| stem.rsplit_once('-'));
         let Some((epoch, place)) = split else {
             return Self::Name;
@@ -199,7 +220,7 @@ impl<'a> Asked<'a> {
 }
 
 /// Where an object is.
-enum Found {
+pub(super) enum Found {
     /// It comes in.
     Growing(Arc<OpenView>, watch::Receiver<Arc<LiveEdge>>),
     /// It is complete, if there is one of this name; a listed segment lasts so many nanoseconds.
@@ -355,7 +376,7 @@ impl Growth {
 }
 
 /// A segment to which nothing comes for so long is given up by those who read it.
-const STANDSTILL: Duration = Duration::from_secs(15);
+pub(super) const STANDSTILL: Duration = Duration::from_secs(15);
 
 #[cfg(test)]
 mod tests {

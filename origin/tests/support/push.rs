@@ -21,11 +21,19 @@ pub struct Push {
 
 impl Push {
     pub fn begin(world: &World, path: &str) -> Self {
+        Self::begin_with(world, path, &[])
+    }
+
+    pub fn begin_with(world: &World, path: &str, headers: &[(&str, &str)]) -> Self {
         let (body, received) = mpsc::channel(64);
         let chunks = futures_util::stream::unfold(received, async |mut received: mpsc::Receiver<_>| {
             received.recv().await.map(|chunk| (chunk, received))
         });
-        let request = Request::put(path).body(Body::from_stream(chunks)).unwrap();
+        let mut request = Request::put(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Body::from_stream(chunks)).unwrap();
         let router = world.origin.router();
         let answer = tokio::spawn(async move { router.oneshot(request).await.unwrap().status() });
         Self { body, answer }

@@ -263,6 +263,8 @@ fn track(name: &str, kind: Kind) -> TrackView {
         sources: Vec::new(),
         inband: Vec::new(),
         counts: Counts::default(),
+        marking: None,
+        paired: 0,
     }
 }
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use axum::extract::{ConnectInfo, FromRequestParts};
 use http::HeaderMap;
-use http::header::{AUTHORIZATION, FORWARDED, HOST, VIA};
+use http::header::{FORWARDED, HOST, VIA};
 use http::request::Parts;
 
 use super::super::Origin;
@@ -19,15 +19,10 @@ impl FromRequestParts<Origin> for Operator {
     async fn from_request_parts(parts: &mut Parts, origin: &Origin) -> Result<Self, Error> {
         let headers = &parts.headers;
         match &origin.0.config.admin_token {
-            Some(token) => {
-                let sent = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-                let sent = sent.and_then(|value| value.split_once(' '));
-                let sent = sent.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-                match sent.is_some_and(|(_, sent)| token.is(sent.trim())) {
-                    true => Ok(Self),
-                    false => Err(Error::NotOperator),
-                }
-            }
+            Some(token) => match token.is_sent(headers) {
+                true => Ok(Self),
+                false => Err(Error::NotOperator),
+            },
             None => {
                 let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
                 let is_here = peer.is_some_and(|ConnectInfo(peer)| peer.ip().to_canonical().is_loopback());
@@ -41,7 +36,7 @@ impl FromRequestParts<Origin> for Operator {
 }
 
 /// Whether somebody else's request was passed on by a server on this machine.
-fn is_passed_on(headers: &HeaderMap) -> bool {
+pub(in super::super) fn is_passed_on(headers: &HeaderMap) -> bool {
     headers.contains_key(FORWARDED) || headers.contains_key(VIA) || headers.contains_key("x-forwarded-for")
 }
 

@@ -22,6 +22,7 @@ use super::Origin;
 use super::answer::entity_tag;
 use crate::Error;
 use crate::store::{BREAKS, CREATIVES, DECISIONS, Store};
+pub(super) use guard::is_passed_on;
 
 /// What ad operations have laid down, and what was made of it.
 #[derive(Debug, Default)]
