@@ -229,13 +229,12 @@ impl<'a> Writer<'a> {
         if template.addressing == Addressing::Unknown {
             return true;
         }
-        let tolerance = piece.from.map_or(Micros::ZERO, |hole| hole.tolerance());
         let from = piece
             .from
-            .map(|_| template.tick(period.start, piece.start.plus(tolerance)));
+            .map(|hole| template.tick(period.start, piece.start.plus(hole.tolerance()).plus(ROUNDING)));
         let until = piece
             .until
-            .map(|(until, tolerance)| template.tick(period.start, until.less(tolerance)));
+            .map(|(until, tolerance)| template.tick(period.start, until.less(tolerance).less(ROUNDING)));
         if piece.from.is_some() {
             let offset = template.tick(period.start, piece.start);
             edits.set(
@@ -417,6 +416,10 @@ impl<'a> Writer<'a> {
         }
     }
 }
+
+/// More than a moment is off once it was rounded to a tick: what lies off a break by its very tolerance lies so in all sets,
+/// or a Period would begin without some of them.
+const ROUNDING: Micros = Micros(100);
 
 const CONTINUITY: &str = TIES[0];
 const CONNECTIVITY: &str = TIES[1];

@@ -35,6 +35,9 @@ pub(super) struct Writer<'a> {
     edge: UnixMicros,
     /// Whether initialisation vectors that the source leaves to numbers are written out.
     explicit_iv: bool,
+    /// Whether the keys of the first source segment that a delta update lists are still to be said. What the client has of
+    /// those before it may be of an earlier version, with initialisation vectors that were written out.
+    restates_keys: bool,
     /// Whether the last `EXT-X-KEY` written says that what follows is encrypted.
     keyed: bool,
     /// Whether breaks are inserted into a playlist that has dates.
@@ -61,6 +64,8 @@ impl<'a> Writer<'a> {
         let skipped = until.map_or(0, |until| plan.skipped(until, &window, length));
         // Enough for nearly all, so that a long playlist is not moved while it is written.
         let places: usize = plan.spans.iter().map(|span| span.places.len()).sum();
+        let has_implicit_iv = source.has_implicit_iv();
+        let explicit_iv = plan.moves_any() && has_implicit_iv;
         let moved = if reroot.is_some() { source.text.len() } else { 0 };
         let spare = moved
             .saturating_add(4096)
@@ -77,7 +82,8 @@ impl<'a> Writer<'a> {
             reroot,
             path: stitching.path,
             edge: window.edge(),
-            explicit_iv: plan.moves_any() && source.has_implicit_iv(),
+            explicit_iv,
+            restates_keys: skipped > 0 && has_implicit_iv && !explicit_iv,
             keyed: false,
             skipped,
             skips: skipped,

@@ -223,6 +223,31 @@ fn by<'a>(slice: &'a Slice, decisions: &'a [Arc<Decision>]) -> Stitching<'a> {
 }
 
 #[test]
+fn a_delta_update_says_the_key_of_what_it_lists() {
+    let mut playlist =
+        "#EXTM3U\n#EXT-X-VERSION:9\n#EXT-X-TARGETDURATION:1\n#EXT-X-SERVER-CONTROL:CAN-SKIP-UNTIL=6\n\
+        #EXT-X-KEY:METHOD=AES-128,URI=\"k\"\n"
+            .to_owned();
+    for number in 0..8 {
+        playlist += &format!("#EXTINF:1,\n{number}.ts\n");
+    }
+    let slice = Slice::default();
+    let delta = Stitching {
+        skips: true,
+        ..by(&slice, &[])
+    };
+    let source = Source::read(&playlist, false).unwrap();
+    let delta = write(&source, &delta, None);
+    // An earlier version may have had initialisation vectors of its own.
+    let (_, listed) = delta.split_once("#EXT-X-SKIP:SKIPPED-SEGMENTS=2\n").unwrap();
+    let key = "#EXT-X-KEY:METHOD=AES-128,URI=\"k\"\n";
+    assert_eq!(
+        listed.strip_prefix(key),
+        playlist.split_once("1.ts\n").map(|(_, rest)| rest)
+    );
+}
+
+#[test]
 fn every_public_playlist_passes_byte_for_byte_where_no_break_applies() {
     let Some(folder) = vectors() else { return };
     let mut written = 0;

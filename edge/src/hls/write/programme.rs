@@ -26,6 +26,10 @@ impl Writer<'_> {
         if let Some(span) = back {
             self.returning(range.start, span);
             range.start += 1;
+            self.restates_keys = false;
+        }
+        if !range.is_empty() {
+            self.restate_keys(range.start);
         }
         if self.explicit_iv {
             range.for_each(|segment| self.segment_with_iv(segment));
@@ -34,6 +38,20 @@ impl Writer<'_> {
             self.copy(begin..self.source.lines_of(last).end);
         }
         self.keyed = !self.source.keys_at(last).is_empty();
+    }
+
+    /// Says the keys of a source segment that says none itself, where they may not be as the client has them.
+    fn restate_keys(&mut self, segment: usize) {
+        if !core::mem::take(&mut self.restates_keys) {
+            return;
+        }
+        let mut own = lines(self.source.text, self.source.lines_of(segment));
+        if own.any(|(_, line)| matches!(Line::of(line.as_bytes()), Line::Tag(Tag::Key, _))) {
+            return;
+        }
+        for key in self.source.keys_at(segment) {
+            self.tag(key);
+        }
     }
 
     /// What stays of source segments that are not shown.
@@ -146,6 +164,9 @@ impl Writer<'_> {
         if self.explicit_iv && has_parts {
             self.segment_with_iv(next);
             return;
+        }
+        if has_parts {
+            self.restate_keys(next);
         }
         for (range, line) in lines(self.source.text, self.source.lines_of(next)) {
             match Line::of(line.as_bytes()) {
