@@ -155,6 +155,16 @@ impl Template<'_> {
             .saturating_add(self.offset)
     }
 
+    /// When the first segment of its timeline ends that ends behind a moment, in a Period that begins at `start`.
+    pub(super) fn end_behind(&self, source: &Source<'_>, start: Micros, moment: Micros) -> Option<Micros> {
+        let tick = u64::try_from(self.tick(start, moment)).unwrap_or(0);
+        let runs = self.runs(source);
+        let run = runs.get(runs.partition_point(|run| run.end() <= tick))?;
+        let whole = tick.saturating_sub(run.time) / run.duration;
+        let length = run.duration.saturating_mul(whole.saturating_add(1));
+        Some(self.moment(start, run.time.saturating_add(length)))
+    }
+
     /// The runs of its timeline; none where it has no timeline.
     pub(super) fn runs<'s, 'd>(&self, source: &'s Source<'d>) -> &'s [Run<'d>] {
         match &self.addressing {

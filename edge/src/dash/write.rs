@@ -217,6 +217,17 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// From when on a piece behind a break shows what the source lists: a rest that is no longer than the break's
+    /// tolerance has no place there. The cuts of pictures and of sound lie a little apart, and go or stay together, or a
+    /// Period would begin without some of its sets.
+    fn shown_from(&self, piece: &Piece<'_>, period: &Period<'_>) -> Option<Micros> {
+        let from = piece.start.plus(piece.from?.tolerance()).plus(ROUNDING);
+        let templates = period.templates.iter();
+        let ends = templates.filter_map(|one| one.end_behind(self.source, period.start, piece.start));
+        let shortest = ends.min().filter(|end| *end <= from);
+        Some(shortest.map_or(from, |end| from.max(end.plus(APART))))
+    }
+
     /// Cuts what a template lists, and has it count from the begin of the piece; whether any segment is left.
     fn template(
         &self,
@@ -229,9 +240,9 @@ impl<'a> Writer<'a> {
         if template.addressing == Addressing::Unknown {
             return true;
         }
-        let from = piece
-            .from
-            .map(|hole| template.tick(period.start, piece.start.plus(hole.tolerance()).plus(ROUNDING)));
+        let from = self
+            .shown_from(piece, period)
+            .map(|from| template.tick(period.start, from));
         let until = piece
             .until
             .map(|(until, tolerance)| template.tick(period.start, until.less(tolerance).less(ROUNDING)));
@@ -417,9 +428,10 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// More than a moment is off once it was rounded to a tick: what lies off a break by its very tolerance lies so in all sets,
-/// or a Period would begin without some of them.
+/// More than a moment is off once it was rounded to a tick.
 const ROUNDING: Micros = Micros(100);
+/// By how much the cuts of one place may lie apart: sound is cut between its frames.
+const APART: Micros = Micros::from_millis(22);
 
 const CONTINUITY: &str = TIES[0];
 const CONNECTIVITY: &str = TIES[1];
