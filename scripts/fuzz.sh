@@ -8,7 +8,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 TOKEN=(frame claims matchers verifier renew)
 ORIGIN=(cmaf init demux body gzip range scte35)
-EDGE=(mpd playlist documents request)
+EDGE=(mpd playlist documents request marks)
 
 runs=${1:?say how many runs of each: fuzz.sh 100000}
 shift
@@ -34,7 +34,7 @@ features() {
             cmaf | init | demux | body | gzip | range) echo origin ;;
             scte35 | documents) echo breaks ;;
             mpd | playlist) printf 'breaks\nedge\n' ;;
-            request) echo edge ;;
+            request | marks) echo edge ;;
         esac
     done | sort -u | paste -sd, -
 }
