@@ -71,14 +71,15 @@ export const EDGES = ['native', 'workerd', 'viceroy'];
  * @param {import('./keys.mjs').Keys} keys
  * @param {object} [site] fields of the site document
  * @param {Record<string, object>} [documents] what operators have put where the edge reads it, by key
+ * @param {string | null} [token] what the origin asks edges for
  * @returns {Promise<Edge>}
  */
-export function startEdge(kind, stage, origin, keys, site = {}, documents = {}) {
+export function startEdge(kind, stage, origin, keys, site = {}, documents = {}, token = null) {
   const start = { native: startNative, workerd: startWorkerd, viceroy: startViceroy }[kind];
-  return start(stage, origin, keys, { cors_origins: ['*'], server_timing: true, ...site }, documents);
+  return start(stage, origin, keys, { cors_origins: ['*'], server_timing: true, ...site }, documents, token);
 }
 
-async function startNative(stage, origin, keys, site, documents) {
+async function startNative(stage, origin, keys, site, documents, token) {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const folder = temporaryFolder(stage);
@@ -93,6 +94,7 @@ async function startNative(stage, origin, keys, site, documents) {
     name: 'edge-native',
     command: paths.selvedge(),
     args: ['edge', '--listen', `127.0.0.1:${port}`, '--config', config],
+    env: token === null ? {} : { SELVEDGE_ORIGIN_TOKEN: token },
     ready: () => answers(`${url}/healthz`),
   });
   // It watches its file.
@@ -103,16 +105,19 @@ async function startNative(stage, origin, keys, site, documents) {
  * The worker as it was built, in workerd, under `wrangler dev`. The configuration is the one that
  * is deployed, less the step that would build it again.
  */
-async function startWorkerd(stage, origin, keys, site, documents) {
+async function startWorkerd(stage, origin, keys, site, documents, token) {
   const [port, inspector] = [await freePort(), await freePort()];
   const url = `http://127.0.0.1:${port}`;
   const folder = temporaryFolder(stage);
   cpSync(paths.cloudflareBuild(), join(folder, 'edge/cloudflare/build'), { recursive: true });
   const config = join(folder, 'wrangler.toml');
   const deployed = readFileSync(join(paths.ROOT, 'wrangler.toml'), 'utf8');
-  writeFileSync(config, withoutTable(deployed, 'build') + DOCUMENTS);
+  // A secret that is not named there is none in local runs.
+  const named = token === null ? deployed : deployed.replaceAll('required = ["CAT_KEYS"]', 'required = ["CAT_KEYS", "ORIGIN_TOKEN"]');
+  writeFileSync(config, withoutTable(named, 'build') + DOCUMENTS);
   const writeVariables = () => {
     const variables = { ORIGIN: origin, CAT_KEYS: keys.json, SITE: JSON.stringify(site) };
+    if (token !== null) variables.ORIGIN_TOKEN = token;
     writeFileSync(
       join(folder, '.dev.vars'),
       Object.entries(variables)
@@ -162,7 +167,7 @@ async function startWorkerd(stage, origin, keys, site, documents) {
  * for some seconds then; on Fastly a new secret reaches a service that runs on. So with changed keys a second one is
  * started, and takes the first one's place behind the same port: viewers lose their connections and nothing else.
  */
-async function startViceroy(stage, origin, keys, site, documents) {
+async function startViceroy(stage, origin, keys, site, documents, token) {
   const port = await freePort();
   const folder = temporaryFolder(stage);
   let started = 0;
@@ -178,6 +183,10 @@ async function startViceroy(stage, origin, keys, site, documents) {
     );
     const stored = Object.entries(documents).map(([key, document]) => ({ key, data: JSON.stringify(document) }));
     config = config.replace(/(\[local_server\.kv_stores\]\s+selvedge = ).*/, (_all, name) => name + toml(stored));
+    if (token !== null) {
+      const secret = `\n[[local_server.secret_stores.selvedge]]\nkey = "ORIGIN_TOKEN"\ndata = ${toml(token)}\n`;
+      config = config.replace('\n[local_server.kv_stores]', (table) => secret + table);
+    }
     const file = join(folder, `fastly-${started}.toml`);
     writeFileSync(file, config, { mode: 0o600 });
     return stage.start({
