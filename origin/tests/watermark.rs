@@ -753,6 +753,88 @@ async fn an_encoder_that_marks_no_more_says_so_and_its_segments_are_unmarked() {
 }
 
 #[tokio::test]
+async fn where_variant_a_dies_b_goes_on_in_its_place_until_it_is_back() {
+    let world = World::marked(FIRST..FIRST + 3).await;
+    let dying = FIRST + 3;
+    world.clock.set(UnixMillis((dying * 1_920) as i64));
+    let [a, b] = [Variant::A, Variant::B].map(|variant| world.begin_variant(variant, dying));
+    for index in 0..2 {
+        world.clock.advance(320);
+        a.send(chunks(Variant::A, dying)[index].clone()).await;
+        b.send(chunks(Variant::B, dying)[index].clone()).await;
+    }
+    a.taken().await;
+    b.taken().await;
+    a.cut().await;
+    for piece in chunks(Variant::B, dying).split_off(2) {
+        b.send(piece).await;
+    }
+    b.end().await;
+    for slot in dying + 1..dying + 5 {
+        world.clock.set(UnixMillis((slot * 1_920) as i64));
+        let b = world.begin_variant(Variant::B, slot);
+        for piece in chunks(Variant::B, slot) {
+            world.clock.advance(320);
+            b.send(piece).await;
+        }
+        b.end().await;
+        let audio = audio_chunks(slot).concat();
+        world
+            .must_put(&format!("/ingest/demo/audio/{slot}.m4s"), audio)
+            .await;
+    }
+    let back = dying + 5;
+    for slot in back..back + 2 {
+        world.both(slot).await;
+    }
+    let text = world.text("/live/demo/video/index.m3u8").await;
+    let listed = read_playlist(&text);
+    assert!(
+        !text.contains("EXT-X-GAP") && !text.contains("DISCONTINUITY\n"),
+        "{text}"
+    );
+    assert_eq!(listed.segments.len(), (back + 2 - FIRST) as usize, "{text}");
+    let own = chunks(Variant::A, dying);
+    let due = [&own[..2], &chunks(Variant::B, dying)[2..]].concat().concat();
+    let broken = world.edge(&named(dying)).await;
+    assert_eq!((broken.position, broken.body), (Some(-1), due));
+    assert_eq!(
+        world.edge(&part(dying, 0)).await.position,
+        position(dying),
+        "that was told of"
+    );
+    for slot in dying + 1..back {
+        for directory in DIRECTORY {
+            let answer = world.edge(&format!("{directory}{}", named(slot))).await;
+            let due = chunks(Variant::B, slot).concat();
+            assert_eq!(
+                (answer.position, answer.body),
+                (Some(-1), due),
+                "{}",
+                slot - dying
+            );
+        }
+    }
+    for slot in back..back + 2 {
+        assert_eq!(
+            world.edge(&named(slot)).await.position,
+            position(slot),
+            "{}",
+            slot - back
+        );
+        assert_eq!(
+            world.edge(&named(slot)).await.body,
+            chunks(Variant::A, slot).concat()
+        );
+        assert_eq!(
+            world.edge(&format!("b/{}", named(slot))).await.body,
+            chunks(Variant::B, slot).concat()
+        );
+    }
+    world.has_metric(&unmarked("stood-in", 5)).await;
+}
+
+#[tokio::test]
 async fn variant_b_alone_makes_no_channel_no_track_and_no_segment() {
     let world = World::on_air(0..0, |_| {}).await;
     let before = world.text("/channels").await;

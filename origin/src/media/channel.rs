@@ -84,6 +84,12 @@ pub struct Committed {
 }
 
 impl Committed {
+    /// Adds what another commit asks for.
+    pub(super) fn append(&mut self, other: Self) {
+        self.write.extend(other.write);
+        self.switched_to = other.switched_to.or(self.switched_to.take());
+    }
+
     /// Notes that another encoder leads the track from now on.
     fn switch(&mut self, counts: &mut Counts, push: &Push) {
         counts.switches += 1;
@@ -221,12 +227,13 @@ impl Channel {
         segment: &ClosedSegment,
         now: UnixMillis,
     ) -> Committed {
+        self.hear_a(track, now);
         let mut done = self.put_on_air(track, push, segment, now);
         self.pair_up(track, now, &mut done);
         done
     }
 
-    fn put_on_air(
+    pub(super) fn put_on_air(
         &mut self,
         track: &str,
         push: &Push,
@@ -292,12 +299,13 @@ impl Channel {
 
     /// Takes a segment that has come to its end.
     pub fn commit(&mut self, track: &str, push: &Push, segment: ClosedSegment, now: UnixMillis) -> Committed {
+        self.hear_a(track, now);
         let mut done = self.close_segment(track, push, segment, now);
         self.pair_up(track, now, &mut done);
         done
     }
 
-    fn close_segment(
+    pub(super) fn close_segment(
         &mut self,
         track: &str,
         push: &Push,

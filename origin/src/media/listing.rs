@@ -245,6 +245,7 @@ impl Channel {
                 largest.expire_pending(&self.epochs, until);
             } else {
                 largest.pairs.drop_waiting();
+                largest.stand_ins.clear();
                 largest.held = None;
                 largest.standby.clear();
             }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use selvedge_watermark::pace::{Discrete, Position, Sidecar};
+use selvedge_watermark::pace::{Discrete, PaceInfo, Position, Sidecar, Variant};
 
 use super::channel::{Channel, Committed};
 use super::pair::{Unmarked, VariantB, sidecar_name, stored_name};
@@ -12,8 +12,52 @@ use super::track::Track;
 use crate::time::UnixMillis;
 
 impl Channel {
-    /// Takes what has come of a segment of a track's variant B. Timeline and playlists stay as variant A makes them.
-    pub fn take_b(
+    /// Takes a segment of a track's variant B as far as it has come. Timeline and playlists stay as variant A makes them,
+    /// unless that has fallen silent.
+    pub fn advance_b(
+        &mut self,
+        track: &str,
+        push: &Push,
+        segment: &ClosedSegment,
+        now: UnixMillis,
+    ) -> Committed {
+        let mut done = self.lay_beside(track, push, segment, now);
+        if self.stands_in(track, push, now) {
+            self.list_stand_ins(track, now, &mut done);
+            let standing = self.put_on_air(track, &as_a(push), &stand_in(segment.clone()), now);
+            done.append(standing);
+            self.pair_up(track, now, &mut done);
+        }
+        done
+    }
+
+    /// Takes a segment of a track's variant B that has come to its end.
+    pub fn commit_b(
+        &mut self,
+        track: &str,
+        push: &Push,
+        segment: ClosedSegment,
+        now: UnixMillis,
+    ) -> Committed {
+        let mut done = self.lay_beside(track, push, &segment, now);
+        if self.stands_in(track, push, now) {
+            self.list_stand_ins(track, now, &mut done);
+            let standing = self.close_segment(track, &as_a(push), stand_in(segment), now);
+            done.append(standing);
+            self.pair_up(track, now, &mut done);
+        } else if let Some(state) = self.tracks.get_mut(track) {
+            state.stand_ins.push_back((push.clone(), segment));
+            let last = state.last.map_or(0, |last| last.end);
+            state.stand_ins.retain(|(_, segment)| segment.end() > last);
+            while state.stand_ins.len() > MAX_STAND_INS {
+                state.stand_ins.pop_front();
+            }
+            self.bound_memory();
+        }
+        done
+    }
+
+    fn lay_beside(
         &mut self,
         track: &str,
         push: &Push,
@@ -27,6 +71,44 @@ impl Channel {
         self.pair_up(track, now, &mut done);
         self.bound_memory();
         done
+    }
+
+    /// Notes that variant A, or a track without variants, was heard.
+    pub(super) fn hear_a(&mut self, track: &str, now: UnixMillis) {
+        if let Some(state) = self.tracks.get_mut(track) {
+            state.heard_a = Some(now);
+        }
+    }
+
+    /// Whether a push of variant B stands in for variant A: because that is silent, or because this push has begun to.
+    fn stands_in(&mut self, track: &str, push: &Push, now: UnixMillis) -> bool {
+        let nominal = self.grid.map_or(DEFAULT_NOMINAL_NANOS, |grid| grid.nominal);
+        let Some(state) = self.tracks.get_mut(track).filter(|state| !state.ended) else {
+            return false;
+        };
+        let heard = *state.heard_a.get_or_insert(now);
+        let is_silent = now.0.saturating_sub(heard.0) >= nominal / 1_000_000 * 3 / 2;
+        let leads = state.tail.as_ref().is_some_and(|tail| tail.lead == Some(push.id));
+        if is_silent
+            && !leads
+            && let Some(tail) = &state.tail
+        {
+            let name = tail.name.clone();
+            state.pairs.stand_in(&name);
+        }
+        is_silent || leads
+    }
+
+    /// Lists what came of variant B since variant A was last heard.
+    fn list_stand_ins(&mut self, track: &str, now: UnixMillis, done: &mut Committed) {
+        let waiting = match self.tracks.get_mut(track) {
+            Some(state) => std::mem::take(&mut state.stand_ins),
+            None => return,
+        };
+        for (push, segment) in waiting {
+            done.append(self.close_segment(track, &as_a(&push), stand_in(segment), now));
+            self.pair_up(track, now, done);
+        }
     }
 
     /// Waits no longer for what is missing of a segment's variant B: it goes on as variant A.
@@ -132,5 +214,25 @@ impl Track {
     }
 }
 
+/// A push of variant B as one of variant A's encoders.
+fn as_a(push: &Push) -> Push {
+    Push {
+        id: push.id,
+        source: format!("{} (variant B)", push.source).into(),
+    }
+}
+
+/// A segment of variant B in the place of variant A's.
+fn stand_in(segment: ClosedSegment) -> ClosedSegment {
+    ClosedSegment {
+        pace: Some(PaceInfo::whole(Variant::B, Position::UNMARKED)),
+        ..segment
+    }
+}
+
+/// Segments of variant B that are kept for the time that it takes to see that variant A is silent.
+const MAX_STAND_INS: usize = 4;
+/// What a segment lasts before the channel knows.
+const DEFAULT_NOMINAL_NANOS: i64 = 2_000_000_000;
 /// For how long variant B is waited for while the channel starts.
 const START_PATIENCE_MS: i64 = 10_000;

@@ -10,12 +10,14 @@
 //!   position is refused. From then on the segment is not marked (position −1), and of its parts those alone are that
 //!   are B's own to their last byte.
 //! * After that a segment is marked from its beginning or not at all: the next one is once B is seen to be in step again.
+//! * Where A falls silent and B does not, B stands in for it, as a second encoder would: what is served as A is B then, and
+//!   not marked.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use selvedge_watermark::pace::Position;
+use selvedge_watermark::pace::{Position, Variant};
 use serde::{Deserialize, Serialize};
 
 use super::segment::{ClosedSegment, Part, Span, joined};
@@ -37,17 +39,20 @@ pub enum Unmarked {
     Position,
     /// The encoder said no position, or −1.
     Unsaid,
+    /// Variant A fell silent, and variant B is served in its place.
+    StoodIn,
 }
 
 impl Unmarked {
     /// All of them, in the order of [`Unmarked::index`].
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Missing,
         Self::Stopped,
         Self::Length,
         Self::Chunks,
         Self::Position,
         Self::Unsaid,
+        Self::StoodIn,
     ];
 
     /// Its word in logs and metrics.
@@ -59,6 +64,7 @@ impl Unmarked {
             Self::Chunks => "chunks",
             Self::Position => "position",
             Self::Unsaid => "unsaid",
+            Self::StoodIn => "stood-in",
         }
     }
 
@@ -306,6 +312,12 @@ impl Pairs {
             {
                 before.spans = Vec::new();
             }
+            // One segment of a track comes at a time: what has not come of those before it never will.
+            for before in self.pairs.values_mut() {
+                if let State::Open(open) = &mut before.state {
+                    open.is_closed = true;
+                }
+            }
             self.newest = name.to_owned();
             self.pairs.insert(name.to_owned(), pair);
             self.told += 1;
@@ -341,7 +353,9 @@ impl Pairs {
         };
         let first = segment.spans.first();
         let is_there = || first.is_some_and(|first| self.has(first, &open, position));
+        let stands_in = segment.pace.is_some_and(|pace| pace.variant == Variant::B);
         let reason = match position.index() {
+            _ if stands_in => Some(Unmarked::StoodIn),
             None => Some(Unmarked::Unsaid),
             Some(_) if self.is_lost && !is_there() => Some(Unmarked::Missing),
             Some(_) => None,
@@ -486,6 +500,14 @@ impl Pairs {
     pub(super) fn give_up_all(&mut self) {
         let names: Vec<String> = self.pairs.keys().cloned().collect();
         names.iter().for_each(|name| self.give_up(name));
+    }
+
+    /// Says that a segment goes on with chunks of variant B as variant A: from there on they are the same.
+    pub(super) fn stand_in(&mut self, name: &str) {
+        if let Some(pair) = self.pairs.get_mut(name).filter(|pair| pair.open().is_some()) {
+            pair.reason.get_or_insert(Unmarked::StoodIn);
+            self.told += 1;
+        }
     }
 
     /// Lets the bytes of a settled segment's variant B leave memory: the store has them.

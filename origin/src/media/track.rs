@@ -54,6 +54,10 @@ pub struct Track {
     pub(super) inband: Vec<Inband>,
     /// Variant B beside its segments.
     pub(super) pairs: Pairs,
+    /// When variant A, or any track without variants, was last heard.
+    pub(super) heard_a: Option<UnixMillis>,
+    /// Segments of variant B whose variant A has not come: what stands in for it if it never does.
+    pub(super) stand_ins: VecDeque<(Push, ClosedSegment)>,
 }
 
 /// What is known of one encoder of a track.
@@ -310,7 +314,8 @@ impl Track {
     /// Bytes of media in memory.
     pub(super) fn bytes(&self) -> u64 {
         let pending = self.pending.iter().map(|(_, segment)| segment);
-        let held = self.held.iter().chain(&self.standby).map(|(_, segment)| segment);
+        let held = self.held.iter().chain(&self.standby).chain(&self.stand_ins);
+        let held = held.map(|(_, segment)| segment);
         let on_air = self.tail.iter().map(|tail| &tail.segment);
         let coming: u64 = pending.chain(held).chain(on_air).map(ClosedSegment::length).sum();
         let listed: u64 = self.media.values().map(|data| data.len() as u64).sum();

@@ -84,8 +84,8 @@ impl Origin {
             }
             if let (Some(cell), Some(open)) = (&cell, coming.grown()) {
                 let (so_far, now) = (open.so_far(), self.0.clock.now());
-                let done = cell.change(|channel| channel.take_b(track, push, &so_far, now));
-                stored = stored.and(self.store_all(channel, done.write).await);
+                let done = cell.change(|channel| channel.advance_b(track, push, &so_far, now));
+                stored = stored.and(self.store_committed(channel, track, done).await);
             }
             let more = self.next(body, coming.received()).await;
             if cell
@@ -149,20 +149,20 @@ impl Origin {
         track: &str,
         steps: &mut Vec<Step>,
     ) -> Result<Result<(), Error>, Error> {
-        let mut write = Vec::new();
+        let mut stored = Ok(());
         for step in steps.drain(..) {
             match (step, cell) {
                 (Step::Init(init), Some(cell)) => is_of_a(cell, track, &init)?,
                 (Step::Segment(segment), Some(cell)) => {
                     let now = self.0.clock.now();
-                    let mut done = cell.change(|channel| channel.take_b(track, &way.push, &segment, now));
-                    write.append(&mut done.write);
+                    let done = cell.change(|channel| channel.commit_b(track, &way.push, *segment, now));
+                    stored = stored.and(self.store_committed(&way.channel, track, done).await);
                 }
                 // That a track has ended variant A says.
                 (Step::Init(_) | Step::Segment(_) | Step::End, _) => {}
             }
         }
-        Ok(self.store_all(&way.channel, write).await)
+        Ok(stored)
     }
 }
 

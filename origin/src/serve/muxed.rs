@@ -119,7 +119,12 @@ impl Origin {
     /// Begins to take one track of a muxed object.
     fn begin(&self, way: &Way, name: &ObjectName, suffix: &str) -> Track {
         let (feed, mut body) = bodies::fed();
-        let (origin, way) = (self.clone(), way.clone());
+        // What is said of an object of several tracks says of none which it is meant for.
+        let way = Way {
+            told: None,
+            ..way.clone()
+        };
+        let origin = self.clone();
         let name = ObjectName {
             track: lane_name(&name.track, suffix),
             number: name.number,

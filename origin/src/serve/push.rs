@@ -535,7 +535,12 @@ impl Origin {
         Ok(self.store_all(channel, write).await)
     }
 
-    async fn store_committed(&self, channel: &str, track: &str, done: Committed) -> Result<(), Error> {
+    pub(super) async fn store_committed(
+        &self,
+        channel: &str,
+        track: &str,
+        done: Committed,
+    ) -> Result<(), Error> {
         tell_switch(channel, track, &done);
         self.store_all(channel, done.write).await
     }

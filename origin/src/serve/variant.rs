@@ -281,13 +281,16 @@ impl Place {
         let patience = self.patience();
         let body = loop {
             grown.borrow_and_update();
-            let chunks = match self.variant_b(&name.segment) {
-                Some(VariantB::Coming { chunks, .. }) => chunks,
-                _ => self.bytes_b(&name.segment).await?.into_iter().collect(),
+            let (chunks, is_over) = match self.variant_b(&name.segment) {
+                Some(VariantB::Coming { chunks, .. }) => (chunks, false),
+                _ => (self.bytes_b(&name.segment).await?.into_iter().collect(), true),
             };
             let found = cut(&chunks, part.offset, Some(part.length));
             if found.iter().map(|chunk| chunk.len() as u64).sum::<u64>() == part.length {
                 break joined(found);
+            }
+            if is_over {
+                return Err(self.unknown(&name.name));
             }
             if waited.is_none() {
                 waited = Some(Blocked::new(&self.origin, &self.cell)?);
