@@ -58,7 +58,7 @@ pub struct Session<'s> {
 }
 
 /// How many positions one MAC serves.
-const BLOCK: u16 = 16;
+pub(crate) const BLOCK: u16 = 16;
 
 impl fmt::Debug for CodeKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -124,6 +124,12 @@ impl CodeKey {
     fn bias_block(&self, event: &Event<'_>, block: u16) -> [u8; 32] {
         let mac = self.bias.clone().chain_update(b"selvedge-wm-bias-1\0");
         of_event(mac, event, block)
+    }
+
+    /// The 16 bits of each of 16 positions of a session, of which the first is `16 * block`.
+    pub(crate) fn words(&self, event: &Event<'_>, session: &Session<'_>, block: u16) -> [u16; 16] {
+        let bytes = self.code_block(event, session, block);
+        core::array::from_fn(|at| word(&bytes, at as u16))
     }
 
     fn code_block(&self, event: &Event<'_>, session: &Session<'_>, block: u16) -> [u8; 32] {

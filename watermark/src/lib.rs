@@ -6,6 +6,8 @@
 //! - [`pace`]: which bit of a pattern a piece of media carries, in the five forms in which that travels;
 //! - [`code`]: the patterns, derived from keys and never stored, that also name those who mix what they got;
 //! - [`score`]: how much a recording speaks for a session, and how seldom it would for an innocent one;
+//! - [`recording`], [`soft`]: what was measured of a recording, and what that says of each bit;
+//! - [`trial`], [`evidence`]: whom it accuses, and the document that proves it;
 //! - [`plan`]: how long a recording must be.
 //!
 //! # Example
@@ -34,6 +36,10 @@
 )]
 
 pub mod code;
+pub mod evidence;
 pub mod pace;
 pub mod plan;
+pub mod recording;
 pub mod score;
+pub mod soft;
+pub mod trial;

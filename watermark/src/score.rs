@@ -125,13 +125,42 @@ impl Evidence {
     /// The odds that one innocent session scores at least as high, an upper bound: multiply by the number of sessions that
     /// are compared.
     pub fn tail(&self, score: f64) -> Tail {
+        Tail::of(&self.terms(), score)
+    }
+
+    /// The lowest score that an innocent session reaches with no more than these odds, given by their natural logarithm;
+    /// `None` where even the highest is likelier.
+    pub fn limit(&self, odds: f64) -> Option<f64> {
+        let terms = self.terms();
+        let (mut low, mut high) = tail::range(&terms);
+        let is_rare = |score: f64| Tail::of(&terms, score).bound <= odds;
+        if !is_rare(high) {
+            return None;
+        }
+        for _ in 0..48 {
+            let middle = f64::midpoint(low, high);
+            if is_rare(middle) {
+                high = middle;
+            } else {
+                low = middle;
+            }
+        }
+        Some(high)
+    }
+
+    fn terms(&self) -> Vec<tail::Term> {
         let terms = self.marks.iter().map(|mark| tail::Term {
             probability: mark.bias,
             zero: mark.scores.first().copied().unwrap_or_default(),
             one: mark.scores.last().copied().unwrap_or_default(),
             count: 1.0,
         });
-        Tail::of(&tail::gather(terms), score)
+        tail::gather(terms)
+    }
+
+    /// The index of each position that counts, and what the bits 0 and 1 speak for there.
+    pub(crate) fn marks(&self) -> impl Iterator<Item = (u16, [f64; 2])> + '_ {
+        self.marks.iter().map(|mark| (mark.index, mark.scores))
     }
 }
 

@@ -44,6 +44,16 @@ pub(crate) fn gather(terms: impl Iterator<Item = Term>) -> Vec<Term> {
     kinds
 }
 
+/// The mean of the sum of these terms, and the most that it can be.
+pub(crate) fn range(terms: &[Term]) -> (f64, f64) {
+    (cumulants(terms, 0.0).first, most(terms))
+}
+
+fn most(terms: &[Term]) -> f64 {
+    let each = terms.iter().map(|term| term.count * term.zero.max(term.one));
+    each.sum()
+}
+
 /// The cumulant generating function and its first two derivatives at one point.
 #[derive(Clone, Copy, Debug, Default)]
 struct Cumulants {
@@ -62,10 +72,7 @@ impl Tail {
     /// The odds that the sum of these terms is at least `score`.
     pub(crate) fn of(terms: &[Term], score: f64) -> Self {
         let mean = cumulants(terms, 0.0).first;
-        let most: f64 = terms
-            .iter()
-            .map(|term| term.count * term.zero.max(term.one))
-            .sum();
+        let most = most(terms);
         if score.is_nan() || score <= mean {
             return Self::NOTHING;
         }
