@@ -76,6 +76,7 @@ bench:
 	@scripts/bench-edges.sh
 	@scripts/bench-origin.sh
 	@scripts/bench-watermark.sh
+	@scripts/bench-detect.sh
 
 soak: tools
 	SOAK_HOURS=$(SOAK_HOURS) cargo test --locked --release -p selvedge-origin --test soak -- --ignored --nocapture

@@ -9,6 +9,8 @@
 //! times and segment numbers follow from `N`. Renditions have their IDRs at the same frames, sound is cut at the same
 //! instants, and an encoder that was restarted goes on as if it had never been away.
 //!
+//! The way back is `detect`: what a recording of a watermarked channel says of each segment that was sent.
+//!
 //! Without the feature `ffmpeg` the crate has no input but the test picture and no encoder; the rest is the same.
 //!
 //! ```
@@ -29,6 +31,8 @@ pub mod config;
 pub mod control;
 #[cfg(feature = "ffmpeg")]
 pub mod creative;
+#[cfg(feature = "ffmpeg")]
+pub mod detect;
 #[cfg(feature = "ffmpeg")]
 pub mod encode;
 #[cfg(feature = "ffmpeg")]

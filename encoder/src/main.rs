@@ -9,13 +9,14 @@ use std::{
     time::Duration,
 };
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use futures_util::future::join_all;
 use selvedge_breaks::CreativeName;
 use selvedge_encoder::{
     config::{Config, ConfigError, File, Target, WATERMARK_KEY, WatermarkFile, split_ladder},
     control,
     creative::{self, Length},
+    detect::{self, Begin, Request},
     pipeline::{self, Output, SystemClock},
     push::{FolderSink, PushOptions, Pusher},
     stats::TrackStats,
@@ -26,8 +27,10 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Encodes a file or a test picture live and pushes it to an origin as CMAF.
 #[derive(Debug, Parser)]
-#[command(version, about, after_help = EXAMPLES)]
+#[command(version, about, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
 struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// A file, looped; or `test` for a generated picture with clock and tone [default: test]
     input: Option<String>,
     /// Publishing point of the origin, such as http://127.0.0.1:8080/ingest/demo; file:///a/folder writes to disk
@@ -76,6 +79,32 @@ struct Arguments {
     log_format: Option<String>,
 }
 
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Compare a recording with what viewers were sent, and write what each segment of it says to standard output as JSON
+    ///
+    /// `selvedge watermark detect` starts this and scores sessions by it.
+    Detect {
+        /// The recording
+        capture: PathBuf,
+        /// The channel's folder, or a rendition's, with the segments of both variants
+        #[arg(long, value_name = "FOLDER")]
+        archive: PathBuf,
+        /// The rendition to compare with [default: the smallest of at least 640 pixels]
+        #[arg(long)]
+        rendition: Option<String>,
+        /// When what the recording begins with was sent, in seconds of media time
+        #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
+        at: Option<f64>,
+        /// With --at: how many seconds earlier or later it may have been
+        #[arg(long, value_name = "SECONDS", default_value_t = 30.0)]
+        within: f64,
+        /// Log lines on stderr: human or json
+        #[arg(long, value_name = "FORMAT", default_value = "human")]
+        log_format: String,
+    },
+}
+
 const EXAMPLES: &str = "Examples:
   selvedge-encoder test --push http://127.0.0.1:8080/ingest/demo
   selvedge-encoder film.mp4 --push http://127.0.0.1:8080/ingest/demo --fps 25
@@ -86,6 +115,23 @@ RUST_LOG sets what is logged, as in RUST_LOG=debug.";
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::parse();
+    if let Some(Command::Detect {
+        capture,
+        archive,
+        rendition,
+        at,
+        within,
+        log_format,
+    }) = arguments.command
+    {
+        start_log(log_format == "json");
+        return ended(read_recording(&Request {
+            capture,
+            archive,
+            rendition,
+            begin: at.map(|at| Begin { at, within }),
+        }));
+    }
     let end_with_stdin = arguments.end_with_stdin;
     let control = arguments.control;
     if let Some(address) = control.filter(|address| !control::may_listen(*address)) {
@@ -120,6 +166,10 @@ fn main() -> ExitCode {
         Some(name) => condition(&config, &name, length),
         None => run(config, end_with_stdin, control),
     };
+    ended(done)
+}
+
+fn ended(done: Result<(), Failure>) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -127,6 +177,14 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Prints what a recording says of the segments that it shows.
+fn read_recording(request: &Request) -> Result<(), Failure> {
+    selvedge_encoder::init_ffmpeg()?;
+    let recording = detect::detect(request)?;
+    serde_json::to_writer(std::io::stdout().lock(), &recording)?;
+    Ok(())
 }
 
 /// Makes a creative and says what became of it.
