@@ -162,7 +162,7 @@ fn a_recording_names_whose_it_is() {
     // From a second and a half on, smaller, a little cut off, at another rate, darker.
     let one = copy(archive_folder, "viewer-7");
     let filter = "trim=start=1.48,setpts=PTS-STARTPTS,crop=iw*0.95:ih*0.95,eq=contrast=0.9:brightness=-0.03,scale=256:144,fps=30";
-    record(&[one.clone()], filter, &out);
+    record(std::slice::from_ref(&one), filter, &out);
     let recording = read(archive_folder, out.clone());
     assert_eq!(recording.rendition, "video-180p");
     let [stretch] = &recording.stretches[..] else {

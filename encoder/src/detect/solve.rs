@@ -31,8 +31,8 @@ impl<const N: usize> Normal<N> {
     pub(super) fn solve(&self, ridge: f64) -> Option<[f64; N]> {
         // Cholesky: the matrix is L Lᵀ.
         let mut lower = self.matrix;
-        for at in 0..N {
-            lower[at][at] += ridge * self.matrix[at][at] + 1e-12;
+        for (at, row) in lower.iter_mut().enumerate() {
+            row[at] += ridge * self.matrix[at][at] + 1e-12;
         }
         for row in 0..N {
             for column in 0..=row {

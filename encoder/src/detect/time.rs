@@ -266,8 +266,8 @@ fn path(seen: &Samples, known: &Known<'_>, offsets: &[i64]) -> Vec<Option<i64>> 
                     if score > best.1 { (state, score) } else { best }
                 });
         let mut came = Vec::with_capacity(states);
-        for state in 0..states {
-            let stay = scores[state];
+        for (state, score) in scores.iter_mut().enumerate() {
+            let stay = *score;
             let change = best_score - CHANGE;
             came.push(if stay >= change { state } else { best } as u32);
             let gain = match (&window, offsets.get(state)) {
@@ -285,7 +285,7 @@ fn path(seen: &Samples, known: &Known<'_>, offsets: &[i64]) -> Vec<Option<i64>> 
                 }
                 (_, None) => 0.0,
             };
-            scores[state] = stay.max(change) + gain;
+            *score = stay.max(change) + gain;
         }
         steps.push(came);
     }
