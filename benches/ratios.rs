@@ -24,7 +24,8 @@ use selvedge_edge::{
     hls::{Cues, Stitching, stitch},
 };
 use selvedge_token::{
-    Component, Jwk, JwkSet, KeySet, Match, Minter, Policy, RequestUri, SigningKey, Verifier,
+    AgreementKey, Component, EnvelopeSeed, Jwk, JwkSet, KeySet, Match, Minter, Policy, RequestUri,
+    SigningKey, Verifier,
 };
 
 /// The native edge's own, for both sides of a row.
@@ -44,6 +45,7 @@ fn main() {
     token_not_yet_seen();
     playlist_with_breaks();
     mpd_with_breaks();
+    marked_segment();
 }
 
 /// Runs both sides in turns and prints the medians and their ratio.
@@ -181,6 +183,57 @@ fn playlist_with_a_token_in_the_path() {
         ours,
         bare_verification(),
     );
+}
+
+/// A segment whose position is known, in the two modes, beside one that is not marked: a thousand requests of each.
+fn marked_segment() {
+    const SEGMENT: &str = "/live/c/v/0-7.m4s";
+    let site = r#"{"watermark":{"keys":{"1":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"},"channels":[
+        {"path":"/live/c/","media":"^v/[^/]+[.]m4s$","service":"c","pace":{"number":{}}}]}}"#;
+    let envelope = Jwk::agreement("e", &[3; 32]).unwrap();
+    let keys = JwkSet {
+        keys: vec![key().for_recipient(), envelope.clone()],
+    };
+    let keys = serde_json::to_string(&keys).unwrap();
+    let (marking, plain) = (Edge::new(&keys, site).unwrap(), Edge::new(&keys, "{}").unwrap());
+    let minter = || {
+        Minter::new()
+            .expires_at(NOW.plus_seconds(60))
+            .issued_at(NOW)
+            .uri(Component::Path, Match::Prefix("/live/".into()))
+    };
+    let seed = EnvelopeSeed {
+        sender: [4; 32],
+        content: [5; 32],
+        nonce: [6; 12],
+        agreement: [7; 16],
+    };
+    let recipient = AgreementKey::from_jwk(&envelope).unwrap();
+    let world = OneDocument(String::new());
+    let request = |minter: Minter| {
+        let token = minter.mint(&SigningKey::from_jwk(&key()).unwrap()).unwrap();
+        let url = format!("https://e/t/{token}{SEGMENT}");
+        Request::get(url).body(()).unwrap()
+    };
+    let thousand = |edge: &Edge, request: &Request<()>| {
+        for _ in 0..1000 {
+            let handled = block_on(edge.handle(&world, &visit(request)));
+            assert!(matches!(handled.response.body(), Body::Upstream(())));
+        }
+    };
+    let unmarked = request(minter());
+    let pattern = minter().enveloped_mark(254, 2048, &[0x5a; 256], &recipient, &seed);
+    for (mode, minter) in [
+        ("derived", minter().derived_mark(254, 32_760, "s-7f3a", 7, 1)),
+        ("from a COSE_Encrypt", pattern.unwrap()),
+    ] {
+        let marked = request(minter);
+        row(
+            &format!("1000 marked segments, bits {mode} / 1000 unmarked"),
+            || thousand(&marking, &marked),
+            || thousand(&plain, &unmarked),
+        );
+    }
 }
 
 /// What no request with a token that this instance has not seen can do without.
