@@ -51,7 +51,7 @@ enum Command {
     /// Make keys, mint tokens and look into them
     #[command(subcommand)]
     Token(cmd::token::Command),
-    /// Plan watermarks
+    /// Plan watermarks, and find out whose session a recording is
     #[command(subcommand)]
     Watermark(cmd::watermark::Command),
 }
@@ -78,7 +78,7 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Breaks(command) => block_on(cmd::breaks::run(command)),
         Command::Creative(command) => block_on(done(cmd::creative::run(command, cli.log_format))),
         Command::Token(command) => cmd::token::run(command),
-        Command::Watermark(command) => cmd::watermark::run(&command),
+        Command::Watermark(command) => block_on(cmd::watermark::run(command, cli.log_format)),
     }
 }
 

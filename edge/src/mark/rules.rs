@@ -79,7 +79,8 @@ pub struct MarkKey {
 }
 
 impl MarkKey {
-    pub(super) const fn code(&self) -> &CodeKey {
+    /// What derives patterns and biases by it.
+    pub const fn code(&self) -> &CodeKey {
         &self.code
     }
 }

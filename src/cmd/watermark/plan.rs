@@ -1,8 +1,7 @@
-//! `selvedge watermark`
+//! `selvedge watermark plan`: how long a recording must be.
 
 use std::process::ExitCode;
 
-use clap::Subcommand;
 use selvedge_watermark::{
     code::Design,
     plan::{Goal, Length, lengths},
@@ -11,17 +10,8 @@ use selvedge_watermark::{
 
 use crate::failure::Failure;
 
-#[derive(Debug, Subcommand)]
-pub(crate) enum Command {
-    /// Say how long a recording must be to name who leaked it
-    ///
-    /// Simulates coalitions that mix what they got in five ways, and prints for each how many segments of their recording
-    /// name one of them. The odds of accusing somebody innocent are a bound, and no simulation.
-    Plan(PlanArgs),
-}
-
 #[derive(Debug, clap::Args)]
-pub(crate) struct PlanArgs {
+pub(crate) struct Args {
     /// How many sessions the recording is compared with
     #[arg(long, value_name = "SESSIONS")]
     audience: u64,
@@ -59,13 +49,7 @@ pub(crate) struct PlanArgs {
     json: bool,
 }
 
-pub(crate) fn run(command: &Command) -> Result<ExitCode, Failure> {
-    match command {
-        Command::Plan(args) => plan(args),
-    }
-}
-
-fn plan(args: &PlanArgs) -> Result<ExitCode, Failure> {
+pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let wrong = |what: &str| Failure::configuration("watermark plan", what);
     let design = Design::against(args.code)
         .filter(|design| design.colluders() == args.code)
@@ -103,11 +87,11 @@ fn plan(args: &PlanArgs) -> Result<ExitCode, Failure> {
 
 type Row = (&'static str, Vec<Length>);
 
-fn minutes(segments: u32, args: &PlanArgs) -> f64 {
+fn minutes(segments: u32, args: &Args) -> f64 {
     f64::from(segments) * args.segment / 60.0
 }
 
-fn table(args: &PlanArgs, rows: &[Row]) -> String {
+fn table(args: &Args, rows: &[Row]) -> String {
     let mut out = format!(
         "To name 1 of {} among {} with odds of {} for anybody innocent, and {} for success:\n",
         args.colluders, args.audience, args.false_accusation, args.catch
@@ -131,7 +115,7 @@ fn table(args: &PlanArgs, rows: &[Row]) -> String {
     out
 }
 
-fn json(args: &PlanArgs, rows: &[Row]) -> serde_json::Value {
+fn json(args: &Args, rows: &[Row]) -> serde_json::Value {
     let row = |(score, lengths): &Row| {
         let attacks: serde_json::Map<_, _> = lengths
             .iter()
@@ -165,7 +149,7 @@ mod tests {
 
     #[test]
     fn a_plan_says_segments_and_minutes() {
-        let args = PlanArgs {
+        let args = Args {
             audience: 1_000_000,
             colluders: 3,
             false_accusation: 1e-6,
