@@ -1,13 +1,16 @@
-// From pixels to a session: an encoder marks, the origin keeps both variants in step, an edge gives two viewers two
-// mixtures, and what each player got is the pattern of its session.
+// From pixels to a name: an encoder marks, the origin keeps both variants in step, an edge gives two viewers two mixtures,
+// one of them records what the player got, and the detector says from the recording who it was.
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { promisify } from 'node:util';
 import { entry, openPlayer, servePlayers, startBrowser } from './support/browser.mjs';
 import { Keys, temporaryFolder } from './support/keys.mjs';
 import { startEdge, startEncoder, startOrigin } from './support/parts.mjs';
+import * as paths from './support/paths.mjs';
 import { Stage, until } from './support/processes.mjs';
 import { CYCLE, bitsOf } from './support/tardos.mjs';
 import { untilPlaying } from './support/watching.mjs';
@@ -15,8 +18,23 @@ import { untilPlaying } from './support/watching.mjs';
 const CHANNEL = 'marked';
 const PREFIX = `/live/${CHANNEL}/`;
 const VIEWERS = { anna: 'hls', bert: 'dash' };
-/** So many of each player's segments are looked at. */
-const SEGMENTS = 8;
+/** One rendition, so that a player's segments are one recording. */
+const LADDER = '640x360@800k';
+const LEAKER = 'anna';
+/** Segments of about a second, to have more bits in less time. */
+const CADENCE = 'segment_frames = 24\nchunk_frames = 8\n';
+/** So many of each player's segments are looked at: a dozen tell two sessions apart at the odds below, as a rule. */
+const SEGMENTS = 24;
+const FALSE_ACCUSATION = '0.02';
+
+/** A picture that never comes again: a game of life, out of focus. A recording is found in it by what moves. */
+const SCENE =
+  'life=size=40x22:rate=3:seed=7:ratio=0.35:mold=6:death_color=0x303030:life_color=0xc0c0c0:mold_color=0x707070,' +
+  'scale=640:360:flags=bicubic,gblur=sigma=6,fps=25,tmix=frames=6,format=yuv420p';
+/** More than an origin's window. */
+const SCENE_S = 80;
+
+const run = promisify(execFile);
 
 describe('a recording of marked media', () => {
   const stage = new Stage();
@@ -34,15 +52,21 @@ describe('a recording of marked media', () => {
     folder = temporaryFolder(stage);
     const key = join(folder, 'embedding.key');
     writeFileSync(key, `${randomBytes(32).toString('hex')}\n`, { mode: 0o600 });
+    const scene = join(folder, 'scene.mp4');
+    const drawn = ['-f', 'lavfi', '-i', SCENE, '-t', SCENE_S, '-c:v', 'libx264', '-preset', 'ultrafast', '-crf', '14'];
+    await run('ffmpeg', ['-hide_banner', '-loglevel', 'error', ...drawn.map(String), scene]);
     origin = await startOrigin(stage);
-    await startEncoder(stage, origin, CHANNEL, ['--watermark-key', key, '--preset', 'ultrafast']);
+    const cadence = join(folder, 'encoder.toml');
+    writeFileSync(cadence, CADENCE);
+    const marking = ['--config', cadence, '--ladder', LADDER, '--watermark-key', key, '--preset', 'ultrafast'];
+    await startEncoder(stage, origin, CHANNEL, marking, scene);
     const keys = new Keys(folder, 'watermark', { sessions: true });
     edge = await startEdge('native', stage, origin, keys, { watermark });
     const [site, browser] = [await servePlayers(stage), await startBrowser(stage)];
     for (const [name, player] of Object.entries(VIEWERS)) {
       const token = keys.mint(PREFIX, '1h', ['--mark-id', `session-of-${name}`, '--mark-key-version', '1']);
       const page = await openPlayer(browser, site, player, entry(player, edge.url, CHANNEL, token, 'path'));
-      const show = { page, received: new Map() };
+      const show = { page, received: new Map(), answers: {} };
       page.on('response', (response) => note(show, response));
       shows[name] = show;
     }
@@ -50,10 +74,12 @@ describe('a recording of marked media', () => {
   after(() => stage.close());
 
   /** Keeps what a player gets of the marked rendition. */
-  function note({ received }, response) {
+  function note({ received, answers }, response) {
     const { pathname } = new URL(response.url());
     const path = pathname.replace(/^\/t\/[^/]+/, '');
-    if (!isVideo(path) || response.status() !== 200) return;
+    if (!isVideo(path)) return;
+    answers[response.status()] = (answers[response.status()] ?? 0) + 1;
+    if (response.status() !== 200) return;
     received.set(path, response.body().catch(() => null));
   }
 
@@ -76,7 +102,7 @@ describe('a recording of marked media', () => {
     return { a, b, pace };
   }
 
-  test('is the pattern of its session', { timeout: 180_000 }, async (t) => {
+  test('is the pattern of its session, and names it', { timeout: 180_000 }, async (t) => {
     await Promise.all(Object.entries(shows).map(([name, { page }]) => untilPlaying(page, name)));
     const tapes = {};
     await until(
@@ -85,8 +111,11 @@ describe('a recording of marked media', () => {
         for (const [name, show] of Object.entries(shows)) tapes[name] = await tape(show);
         return Object.values(tapes).every((tape) => tape.filter(({ path }) => isSegment(path)).length >= SEGMENTS);
       },
-      60_000,
-    );
+      90_000,
+    ).catch(async (error) => {
+      const seen = ([name, { page, answers }]) => page.evaluate(() => window.probe.look()).then((look) => ({ name, answers, look }));
+      throw new Error(`${error.message}: ${JSON.stringify(await Promise.all(Object.entries(shows).map(seen)))}`);
+    });
 
     for (const [name, tape] of Object.entries(tapes)) {
       const [bits, said] = [bitsOf(secret, CHANNEL, `session-of-${name}`), { due: '', got: '' }];
@@ -106,6 +135,27 @@ describe('a recording of marked media', () => {
       assert.ok(said.got.length >= SEGMENTS / 2, `${said.got.length} segments of ${name}'s are marked`);
       t.diagnostic(`${name}: ${said.got}`);
     }
+
+    // As it might turn up somewhere: smaller, and coded anew.
+    const [recording, leak] = [join(folder, 'recording.mp4'), join(folder, 'leak.mp4')];
+    writeFileSync(recording, Buffer.concat(tapes[LEAKER].map(({ body }) => body)));
+    await run('ffmpeg', [
+      ...['-hide_banner', '-loglevel', 'error', '-i', recording, '-vf', 'scale=480:-2', '-an'],
+      ...['-c:v', 'libx264', '-preset', 'veryfast', '-crf', '28', leak],
+    ]);
+    const [site, sessions] = [join(folder, 'site.json'), join(folder, 'sessions.txt')];
+    writeFileSync(site, JSON.stringify({ watermark }), { mode: 0o600 });
+    writeFileSync(sessions, Object.keys(VIEWERS).map((name) => `session-of-${name}\n`).join(''));
+    const evidence = join(folder, 'evidence.json');
+    const { stdout } = await run(paths.selvedge(), [
+      ...['watermark', 'detect', leak, '--archive', origin, '--channel', CHANNEL, '--keys', site],
+      ...['--sessions', sessions, '--false-accusation', FALSE_ACCUSATION, '--evidence', evidence],
+    ]);
+    t.diagnostic(stdout.trim());
+    const accused = [...stdout.matchAll(/^accused: (\S+)/gm)].map(([, id]) => id);
+    assert.deepEqual(accused, [`session-of-${LEAKER}`]);
+    const verified = ['watermark', 'verify', evidence, '--keys', site, '--capture', leak];
+    t.diagnostic((await run(paths.selvedge(), verified)).stdout.trim());
   });
 });
 

@@ -32,12 +32,13 @@ export async function runOrigin(stage, port, data) {
   return { url, part };
 }
 
-/** Starts the encoder with its test picture, waits until the channel can be played, and gives its process. */
-export async function startEncoder(stage, origin, channel = 'demo', args = []) {
+/** Starts the encoder, with its test picture if not told otherwise, waits until the channel can be played, and gives its process. */
+export async function startEncoder(stage, origin, channel = 'demo', args = [], input = 'test') {
+  const ladder = args.includes('--ladder') ? [] : ['--ladder', SMALL_LADDER];
   const part = await stage.start({
     name: `encoder-${channel}`,
     command: paths.encoder(),
-    args: ['test', '--push', `${origin}/ingest/${channel}`, '--ladder', SMALL_LADDER, ...args],
+    args: [input, '--push', `${origin}/ingest/${channel}`, ...ladder, ...args],
     ready: () => answers(`${origin}/live/${channel}/index.m3u8`),
   });
   await untilDeep(origin, channel);
