@@ -32,7 +32,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FOLDER|URL")]
     archive: String,
 
-    /// The channel, as in /live/<channel>/
+    /// The channel, as in `/live/CHANNEL/`
     #[arg(long)]
     channel: String,
 
