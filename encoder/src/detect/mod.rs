@@ -122,6 +122,7 @@ pub fn detect(request: &Request) -> Result<Recording, DetectError> {
         found: Vec::new(),
     };
     pass.run(&request.capture, &spans)?;
+    let segments = of_one_likeness(pass.found);
     let seconds = capture.times.last().zip(capture.times.first());
     Ok(Recording {
         detector: env!("CARGO_PKG_VERSION").to_owned(),
@@ -136,7 +137,7 @@ pub fn detect(request: &Request) -> Result<Recording, DetectError> {
                 offset: span.offset,
             })
             .collect(),
-        segments: pass.found,
+        segments,
     })
 }
 
@@ -254,6 +255,16 @@ fn probe(
         }
     }
     Ok(best.filter(|best| best.likeness > LEAST))
+}
+
+/// Leaves out segments that are less like the recording than most are: where it was cut, the rest of one is taken for the
+/// next one's, and what is measured of that says nothing.
+fn of_one_likeness(mut segments: Vec<Measured>) -> Vec<Measured> {
+    let mut likenesses: Vec<f64> = segments.iter().map(|segment| segment.likeness).collect();
+    likenesses.sort_by(f64::total_cmp);
+    let usual = likenesses.get(likenesses.len() / 2).copied().unwrap_or_default();
+    segments.retain(|segment| segment.likeness > usual - UNLIKE);
+    segments
 }
 
 /// Goes through a recording and measures each segment that it shows.
@@ -433,7 +444,35 @@ const PROBES: usize = 4;
 const PROBE_PICTURES: usize = 4;
 const PROBE_STEP: f64 = 1.3;
 
+/// By how much less than usual the likeness of a segment may be.
+const UNLIKE: f64 = 0.1;
+
 /// The likeness of pictures that are surely, probably and possibly in the same place.
 const CERTAIN: f64 = 0.98;
 const ALIKE: f64 = 0.9;
 const LEAST: f64 = 0.6;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_unlike_the_rest_of_a_recording_is_left_out() {
+        let measured = |position, likeness| Measured {
+            file: String::new(),
+            position,
+            at: 0.0,
+            statistic: 0.5,
+            noise: 0.1,
+            likeness,
+            pictures: 16,
+        };
+        let segments = [(1, 0.97), (2, 0.78), (3, 0.93), (4, 0.99), (5, 0.82)];
+        let left = of_one_likeness(segments.map(|(position, like)| measured(position, like)).to_vec());
+        assert_eq!(
+            left.iter().map(|left| left.position).collect::<Vec<_>>(),
+            [1, 3, 4]
+        );
+        assert!(of_one_likeness(Vec::new()).is_empty());
+    }
+}
