@@ -34,8 +34,8 @@ const LEAD_MS = 12_000;
 /** A browser on two cores does not show each frame to its page: so many ms may lie between two that it does. */
 const UNSEEN_MS = 400;
 const STALL_MS = 200;
-/** Shaka Player leaves the programme with the first frame that is past the break's begin. */
-const FRAME_MS = 40;
+/** Shaka Player leaves the programme once it sees that the break's begin has passed: some frames late on a busy machine. */
+const LATE_MS = 160;
 /** After the first frames players still jump to their place behind the live edge. */
 const SETTLE_MS = 4_000;
 const LATENCY_TOLERANCE_MS = 500;
@@ -237,7 +237,7 @@ function assertRuns(name, runs, planned) {
   assert.equal(programme.length, planned.length + 1, `one run of the programme before, between and behind; ${said}`);
   for (const [i, { out, back }] of planned.entries()) {
     const [before, after] = [programme[i], programme[i + 1]];
-    assert.ok(before.last < out + FRAME_MS && before.last >= out - UNSEEN_MS, `left at ${out}: ${before.last}; ${said}`);
+    assert.ok(before.last < out + LATE_MS && before.last >= out - UNSEEN_MS, `left at ${out}: ${before.last}; ${said}`);
     assert.ok(after.first >= back && after.first < back + UNSEEN_MS, `rejoined at ${back}: ${after.first}; ${said}`);
     const away = after.from - before.to;
     assert.ok(Math.abs(away - (back - out)) <= UNSEEN_MS, `away for ${away} ms; ${said}`);
