@@ -1,7 +1,6 @@
 //! The way of a push of variant B: into the channel beside variant A, whose init segment it shares.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -11,7 +10,7 @@ use selvedge_watermark::pace::{INGEST_HEADER, PaceInfo};
 
 use super::Origin;
 use super::cell::Cell;
-use super::push::Way;
+use super::push::{Way, is_kept, of_track};
 use crate::Error;
 use crate::cmaf::{Init, Limits};
 use crate::ingest::path::ObjectName;
@@ -88,14 +87,7 @@ impl Origin {
                 stored = stored.and(self.store_committed(channel, track, done).await);
             }
             let more = self.next(body, coming.received()).await;
-            if cell
-                .as_ref()
-                .is_some_and(|cell| cell.gone.load(Ordering::Acquire))
-            {
-                return Err(Error::UnknownChannel {
-                    channel: channel.to_owned(),
-                });
-            }
+            is_kept(cell.as_deref(), channel)?;
             match more {
                 Ok(bytes) => next = bytes,
                 Err(error) => {
@@ -105,12 +97,7 @@ impl Origin {
             }
         };
         let settled = self.settle_b(way, cell.as_deref(), track, &mut steps).await?;
-        ended.map_err(|error| match error {
-            Error::NoInit { .. } => Error::NoInit {
-                track: track.to_owned(),
-            },
-            other => other,
-        })?;
+        ended.map_err(|error| of_track(error, track))?;
         stored.and(settled)
     }
 

@@ -435,14 +435,7 @@ impl Origin {
                 stored = stored.and(self.store_committed(channel, track, done).await);
             }
             let more = self.next(body, coming.received()).await;
-            if cell
-                .as_ref()
-                .is_some_and(|cell| cell.gone.load(Ordering::Acquire))
-            {
-                return Err(Error::UnknownChannel {
-                    channel: channel.to_owned(),
-                });
-            }
+            is_kept(cell.as_deref(), channel)?;
             match more {
                 Ok(bytes) => next = bytes,
                 Err(error) => {
@@ -452,12 +445,7 @@ impl Origin {
             }
         };
         let settled = self.settle(way, &mut cell, track, &mut steps).await?;
-        ended.map_err(|error| match error {
-            Error::NoInit { .. } => Error::NoInit {
-                track: track.to_owned(),
-            },
-            other => other,
-        })?;
+        ended.map_err(|error| of_track(error, track))?;
         stored.and(settled)
     }
 
@@ -605,6 +593,27 @@ impl Inner {
             id: self.pushed.fetch_add(1, Ordering::Relaxed),
             source: source.into(),
         }
+    }
+}
+
+/// # Errors
+/// [`Error::UnknownChannel`] where the channel was taken away while a body came in.
+pub(super) fn is_kept(cell: Option<&Cell>, channel: &str) -> Result<(), Error> {
+    if cell.is_some_and(|cell| cell.gone.load(Ordering::Acquire)) {
+        return Err(Error::UnknownChannel {
+            channel: channel.to_owned(),
+        });
+    }
+    Ok(())
+}
+
+/// What was wrong with a body, which does not know whose it is.
+pub(super) fn of_track(error: Error, track: &str) -> Error {
+    match error {
+        Error::NoInit { .. } => Error::NoInit {
+            track: track.to_owned(),
+        },
+        other => other,
     }
 }
 

@@ -15,7 +15,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{Stream, stream};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 use selvedge_watermark::pace::Position;
@@ -80,7 +80,7 @@ pub(super) async fn answered(
                 is_over: false,
             };
             let position = place.position_of(&body.name);
-            let mut response = streamed(body, kind);
+            let mut response = streamed(body.into_stream(), kind);
             asker.tell(&place.origin, position, &mut response);
             said.put_on(&mut response, held);
             return Ok(place.origin.public(response));
@@ -307,11 +307,11 @@ fn look(snapshot: &Snapshot, track: &TrackView, asked: &Asked<'_>, name: &str) -
 }
 
 /// An answer that grows with a segment.
-fn streamed(body: Growth, kind: &'static str) -> Response {
-    let body = Body::from_stream(stream::unfold(body, |mut body| async move {
-        body.next().await.map(|next| (next, body))
-    }));
-    let mut response = Response::new(body);
+pub(super) fn streamed(
+    body: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
+    kind: &'static str,
+) -> Response {
+    let mut response = Response::new(Body::from_stream(body));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     // A cache has the whole of it or knows that it has not: what is cut off does not end, it breaks off.
@@ -331,6 +331,12 @@ struct Growth {
 }
 
 impl Growth {
+    fn into_stream(self) -> impl Stream<Item = io::Result<Bytes>> {
+        stream::unfold(self, |mut body| async move {
+            body.next().await.map(|next| (next, body))
+        })
+    }
+
     async fn next(&mut self) -> Option<io::Result<Bytes>> {
         while !self.is_over {
             let (chunk, is_open) = self.look();

@@ -7,13 +7,11 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use bytes::Bytes;
-use futures_util::stream;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue};
+use futures_util::{Stream, stream};
+use http::HeaderMap;
 use selvedge_watermark::pace::{Discrete, Position, SIDECAR_TYPE, Sidecar};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
@@ -23,7 +21,7 @@ use super::blocked::Blocked;
 use super::cell::LiveEdge;
 use super::edges::Asker;
 use super::part::{PartName, Progress, cut, joined, patience_of};
-use super::segment::{Asked, Found, Place, STANDSTILL};
+use super::segment::{Asked, Found, Place, STANDSTILL, streamed};
 use super::{Named, Origin};
 use crate::Error;
 use crate::media::{Part, TrackView, VariantB, stored_name};
@@ -179,7 +177,8 @@ impl Place {
                     chunks: 0,
                     bytes: 0,
                     is_over: false,
-                },
+                }
+                .into_stream(),
                 kind,
             ),
             None => {
@@ -314,18 +313,6 @@ impl Place {
     }
 }
 
-/// An answer that grows with variant B of a segment.
-fn streamed(body: Growth, kind: &'static str) -> Response {
-    let body = Body::from_stream(stream::unfold(body, |mut body| async move {
-        body.next().await.map(|next| (next, body))
-    }));
-    let mut response = Response::new(body);
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    headers.insert(CACHE_CONTROL, Freshness::Immutable.value());
-    response
-}
-
 /// How far an edge has come in variant B of a segment that is still coming in.
 struct Growth {
     place: Place,
@@ -338,6 +325,12 @@ struct Growth {
 }
 
 impl Growth {
+    fn into_stream(self) -> impl Stream<Item = io::Result<Bytes>> {
+        stream::unfold(self, |mut body| async move {
+            body.next().await.map(|next| (next, body))
+        })
+    }
+
     async fn next(&mut self) -> Option<io::Result<Bytes>> {
         while !self.is_over {
             self.edge.borrow_and_update();
