@@ -164,9 +164,10 @@ impl<'a> Writer<'a> {
         }
         if is_cut {
             self.lasts(piece, period, &mut edits);
+            let from = self.shown_from(piece, period);
             let mut is_left = vec![true; period.templates.len()];
             for (template, is_left) in period.templates.iter().zip(&mut is_left) {
-                *is_left = self.template(piece, period, template, &mut edits);
+                *is_left = self.template(piece, period, template, from, &mut edits);
             }
             if !self.sets(period, &is_left, &mut edits) {
                 return false;
@@ -228,21 +229,21 @@ impl<'a> Writer<'a> {
         Some(shortest.map_or(from, |end| from.max(end.plus(APART))))
     }
 
-    /// Cuts what a template lists, and has it count from the begin of the piece; whether any segment is left.
+    /// Cuts what a template lists to what is shown from a moment on, and has it count from the begin of the piece; whether
+    /// any segment is left.
     fn template(
         &self,
         piece: &Piece<'_>,
         period: &Period<'_>,
         template: &Template<'_>,
+        from: Option<Micros>,
         edits: &mut Edits,
     ) -> bool {
         let text = self.source.text;
         if template.addressing == Addressing::Unknown {
             return true;
         }
-        let from = self
-            .shown_from(piece, period)
-            .map(|from| template.tick(period.start, from));
+        let from = from.map(|from| template.tick(period.start, from));
         let until = piece
             .until
             .map(|(until, tolerance)| template.tick(period.start, until.less(tolerance).less(ROUNDING)));

@@ -1,10 +1,13 @@
 //! MPDs of a schedule (ISO/IEC 23009-1): a Period for each asset, part of an asset between breaks, and ad.
 
-use core::fmt::{self, Write as _};
+use core::{
+    fmt::{self, Write as _},
+    ops::Range,
+};
 
 use selvedge_breaks::{
-    Micros, UnixMicros,
-    creative::Excerpt,
+    Creative, Micros, UnixMicros,
+    creative::{Excerpt, Rendition},
     schedule::{Aired, Timeline},
 };
 
@@ -44,11 +47,8 @@ impl Channel<'_> {
                 continue;
             };
             let asset = self.asset(period.aired.asset);
-            let is_cut_so = |asset: &&selvedge_breaks::Creative| {
-                let mut media = asset
-                    .renditions
-                    .values()
-                    .map(selvedge_breaks::creative::Rendition::media);
+            let is_cut_so = |asset: &&Creative| {
+                let mut media = asset.renditions.values().map(Rendition::media);
                 media.all(|media| is_cut_so(media, period.aired))
             };
             let Some(asset) = asset.filter(is_cut_so) else {
@@ -64,7 +64,7 @@ impl Channel<'_> {
             let excerpt = Excerpt {
                 creative: asset,
                 folder: &folder,
-                segments: period.segments.0..period.segments.1,
+                segments: period.segments,
                 offset: period.offset,
             };
             if !ladder.write_sets(&excerpt, &mut text) {
@@ -143,7 +143,7 @@ struct Period<'a, 's> {
     start: Micros,
     /// The moment of the asset with which it begins.
     offset: Micros,
-    segments: (usize, usize),
+    segments: Range<usize>,
 }
 
 impl<'a, 's> Period<'a, 's> {
@@ -160,7 +160,7 @@ impl<'a, 's> Period<'a, 's> {
             aired,
             start: start.since(zero),
             offset: aired.slot.segment().times(i64::from(segment)),
-            segments: (index(aired.segment)?, index(last.segment)?.saturating_add(1)),
+            segments: index(aired.segment)?..index(last.segment)?.saturating_add(1),
         })
     }
 }
